@@ -1,0 +1,18 @@
+//! Bytes to headers: what a frame says, as views into the frame.
+//!
+//! `wire` relies on nothing but `core` and `std::net`, allocates nothing, keeps no state and reads no clock. A frame that
+//! cannot be decoded is a one-byte [`Discard`], never an error value: malformed traffic is data, and junk must
+//! cost less than honest packets. Reassembly (of fragments and of TCP) needs memory and lives in `flow`.
+#![forbid(unsafe_code)]
+
+mod decode;
+mod discard;
+mod link;
+mod packet;
+mod time;
+
+pub use decode::{Checksums, decode, decode_datagram};
+pub use discard::Discard;
+pub use link::LinkType;
+pub use packet::{Decoded, Flags, Fragment, Packet, Tags, Tcp, Transport, Udp};
+pub use time::Timestamp;
