@@ -1,0 +1,142 @@
+//! What every engine promises, as tests that each of them passes.
+//!
+//! The oracle is [`naive`], which compares every pattern at every place. Alphabets are small, so that patterns overlap, repeat
+//! and contain each other far more often than words do.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::{EngineKind, Hit, MAX_HITS, Outcome, Pattern, compile_with, sort_hits};
+
+/// Passes when the engine keeps every promise of [`crate::Matcher`].
+pub(crate) fn check(kind: EngineKind) {
+    finds_each_pattern_at_each_place(kind);
+    keeps_case_apart(kind);
+    takes_bytes_as_they_are(kind);
+    forgets_the_scan_before(kind);
+    stops_at_the_limit(kind);
+    takes_long_patterns_and_many(kind);
+    agrees_with_the_naive_search(kind);
+}
+
+/// Every hit, found the slow way.
+fn naive(patterns: &[Pattern], haystack: &[u8]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    for (number, pattern) in (0_u32..).zip(patterns) {
+        for (start, window) in haystack.windows(pattern.bytes.len()).enumerate() {
+            let same = if pattern.caseless {
+                window.eq_ignore_ascii_case(&pattern.bytes)
+            } else {
+                window == pattern.bytes
+            };
+            if same {
+                hits.push(Hit { pattern: number, end: start + window.len() });
+            }
+        }
+    }
+    sort_hits(&mut hits);
+    hits
+}
+
+/// Scans once and checks the outcome too.
+fn scan(kind: EngineKind, patterns: &[Pattern], haystack: &[u8]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    let outcome = compile_with(kind, patterns).unwrap().matcher().scan(haystack, &mut hits);
+    assert_eq!(outcome, Outcome::Complete);
+    hits
+}
+
+fn ends(hits: &[Hit]) -> Vec<(u32, usize)> {
+    hits.iter().map(|hit| (hit.pattern, hit.end)).collect()
+}
+
+fn finds_each_pattern_at_each_place(kind: EngineKind) {
+    let patterns = ["a", "aa", "ba", "a"].map(Pattern::exact);
+    let found = scan(kind, &patterns, b"baaa");
+    let expected = [(0, 2), (2, 2), (3, 2), (0, 3), (1, 3), (3, 3), (0, 4), (1, 4), (3, 4)];
+    assert_eq!(ends(&found), expected);
+    assert_eq!(scan(kind, &patterns, b""), []);
+    assert_eq!(scan(kind, &patterns, b"xyz"), []);
+}
+
+fn keeps_case_apart(kind: EngineKind) {
+    let patterns = [Pattern::exact("Job"), Pattern::caseless("jOB"), Pattern::caseless([0xC4, b'k'])];
+    assert_eq!(ends(&scan(kind, &patterns, b"job Job JOB")), [(1, 3), (0, 7), (1, 7), (1, 11)]);
+    // Only ASCII letters have a case: 0xE4 is 0xC4 in Latin-1, and `[` is `{` with the bit that makes letters small.
+    assert_eq!(ends(&scan(kind, &patterns, &[0xE4, b'K', 0xC4, b'K'])), [(2, 4)]);
+    assert_eq!(scan(kind, &[Pattern::caseless("[")], b"{"), []);
+}
+
+fn takes_bytes_as_they_are(kind: EngineKind) {
+    let every_byte: Vec<Pattern> = (0..=255_u8).map(|byte| Pattern::exact([byte])).collect();
+    let mut matcher = compile_with(kind, &every_byte).unwrap().matcher();
+    let mut hits = Vec::new();
+    for byte in 0..=255_u8 {
+        assert_eq!(matcher.scan(&[byte], &mut hits), Outcome::Complete);
+        assert_eq!(ends(&hits), [(u32::from(byte), 1)]);
+    }
+    let meta = [".*", "^a$", "\\x41", "a\0b"].map(Pattern::exact);
+    assert_eq!(ends(&scan(kind, &meta, b"A .* ^a$ a\0b \\x41")), [(0, 4), (1, 8), (3, 12), (2, 17)]);
+}
+
+fn forgets_the_scan_before(kind: EngineKind) {
+    let database = compile_with(kind, &[Pattern::exact("split")]).unwrap();
+    let mut matcher = database.matcher();
+    let mut hits = vec![Hit { pattern: 9, end: 9 }];
+    assert_eq!(matcher.scan(b"spl", &mut hits), Outcome::Complete);
+    assert_eq!(hits, []);
+    assert_eq!(matcher.scan(b"it", &mut hits), Outcome::Complete);
+    assert_eq!(hits, []);
+    // A matcher outlives the handle it came from.
+    drop(database);
+    assert_eq!(matcher.scan(b"split", &mut hits), Outcome::Complete);
+    assert_eq!(hits, [Hit { pattern: 0, end: 5 }]);
+}
+
+fn stops_at_the_limit(kind: EngineKind) {
+    let patterns = [Pattern::exact("a"), Pattern::caseless("A")];
+    let mut matcher = compile_with(kind, &patterns).unwrap().matcher();
+    let mut hits = Vec::new();
+    let fits = vec![b'a'; MAX_HITS / 2];
+    assert_eq!(matcher.scan(&fits, &mut hits), Outcome::Complete);
+    assert_eq!(hits.len(), MAX_HITS);
+    let text = vec![b'a'; 1 << 20];
+    assert_eq!(matcher.scan(&text, &mut hits), Outcome::Stopped);
+    assert_eq!(hits.len(), MAX_HITS);
+    let truth = naive(&patterns, &text);
+    assert!(hits.iter().all(|hit| {
+        truth.binary_search_by_key(&(hit.end, hit.pattern), |one| (one.end, one.pattern)).is_ok()
+    }));
+    // The matcher is as good as new after a stop.
+    assert_eq!(matcher.scan(b"bab", &mut hits), Outcome::Complete);
+    assert_eq!(hits.len(), 2);
+}
+
+fn takes_long_patterns_and_many(kind: EngineKind) {
+    let mut patterns: Vec<Pattern> =
+        (0..3000).map(|n| Pattern::caseless(format!("name{n}.example"))).collect();
+    patterns.push(Pattern::exact([b'z'; crate::MAX_PATTERN_BYTES]));
+    let mut text = b"x.NAME2999.example,".to_vec();
+    text.extend([b'z'; crate::MAX_PATTERN_BYTES]);
+    assert_eq!(ends(&scan(kind, &patterns, &text)), [(2999, 18), (3000, text.len())]);
+}
+
+fn agrees_with_the_naive_search(kind: EngineKind) {
+    let bytes = |length| prop::collection::vec(prop::sample::select(b"abAB\x00\xe4".to_vec()), length);
+    let pattern = (bytes(1..6), any::<bool>()).prop_map(|(bytes, caseless)| Pattern { bytes, caseless });
+    let case = (prop::collection::vec(pattern, 1..8), bytes(0..60));
+    let mut runner = TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() });
+    let agrees = |(patterns, haystack): (Vec<Pattern>, Vec<u8>)| {
+        let truth = naive(&patterns, &haystack);
+        let mut hits = Vec::new();
+        let outcome = compile_with(kind, &patterns).unwrap().matcher().scan(&haystack, &mut hits);
+        if truth.len() > MAX_HITS {
+            prop_assert_eq!(outcome, Outcome::Stopped);
+        } else {
+            prop_assert_eq!(outcome, Outcome::Complete);
+            prop_assert_eq!(hits, truth);
+        }
+        Ok(())
+    };
+    runner.run(&case, agrees).unwrap();
+}
