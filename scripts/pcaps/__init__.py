@@ -1,0 +1,1 @@
+"""What scripts/make-pcaps records: the stage (namespaces, tcpdump, sockets) and one module a family of dialects."""
