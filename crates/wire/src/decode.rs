@@ -1,6 +1,12 @@
-//! From a frame to its innermost packet.
+//! From a frame to its innermost packet: the two ways in.
+//!
+//! A frame is peeled layer by layer, each layer a function that calls the next one in with a view of what it carries and the
+//! [`Trail`] of what was met before. The budget of a step is a few compares: plain Ethernet, IPv4 and TCP are the first
+//! arm of every `match`, and nothing of what tunnels need is touched on that path.
 
-use crate::{Decoded, Discard, LinkType, Tags};
+use crate::ip::Datagram;
+use crate::trail::Trail;
+use crate::{Decoded, Discard, LinkType, Tags, framing};
 use std::net::IpAddr;
 
 /// What to do about checksums.
@@ -15,23 +21,32 @@ pub enum Checksums {
 
 /// Decodes a frame down to its innermost IP packet.
 ///
+/// A tunnel that carries no IP is the packet that carries it: VXLAN around ARP is a UDP packet, GRE around CDP is protocol 47.
+/// A frame cut short by the capture is decoded as far as it goes: payloads hold the bytes that are there, lengths say
+/// what the headers say. A fragment is given back as it is, at whichever layer it is met.
+///
 /// # Errors
 /// Returns the reason for which the frame holds no packet.
-pub fn decode(_link: LinkType, _frame: &[u8], _checksums: Checksums) -> Result<Decoded<'_>, Discard> {
-    Err(Discard::UnsupportedLink)
+#[inline]
+pub fn decode(link: LinkType, frame: &[u8], checksums: Checksums) -> Result<Decoded<'_>, Discard> {
+    framing::frame(link, frame, Trail::new(checksums))
 }
 
 /// Decodes the payload of a reassembled datagram: what follows the IP header whose addresses, protocol and tags are given.
 ///
+/// Tunnels inside go on counting from `tags.depth`. An IPv6 fragment header inside, at the datagram's own layer, is
+/// [`Discard::BadFragment`]: no stack fragments twice, and reassembling again could be made to go on for long.
+///
 /// # Errors
 /// Returns the reason for which the datagram holds no packet.
 pub fn decode_datagram(
-    _source: IpAddr,
-    _destination: IpAddr,
-    _protocol: u8,
-    _tags: Tags,
-    _payload: &[u8],
-    _checksums: Checksums,
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    tags: Tags,
+    payload: &[u8],
+    checksums: Checksums,
 ) -> Result<Decoded<'_>, Discard> {
-    Err(Discard::BadIpHeader)
+    let trail = Trail { tags, checksums };
+    Datagram::reassembled(source, destination, payload, trail).carrying(protocol)
 }

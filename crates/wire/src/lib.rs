@@ -5,14 +5,29 @@
 //! cost less than honest packets. Reassembly (of fragments and of TCP) needs memory and lives in `flow`.
 #![forbid(unsafe_code)]
 
+mod checksum;
+#[cfg(test)]
+mod craft;
 mod decode;
 mod discard;
+mod ethernet;
+mod extension;
+mod framing;
+mod gre;
+mod ip;
 mod link;
+mod mpls;
+mod nsh;
+mod overlay;
 mod packet;
+mod ppp;
 mod time;
+mod trail;
+mod transport;
 
 pub use decode::{Checksums, decode, decode_datagram};
 pub use discard::Discard;
 pub use link::LinkType;
 pub use packet::{Decoded, Flags, Fragment, Packet, Tags, Tcp, Transport, Udp};
 pub use time::Timestamp;
+pub use trail::MAX_LAYERS;
