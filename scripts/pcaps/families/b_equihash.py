@@ -165,7 +165,7 @@ def alephium_job(stage, n):
     return {"jobId": f"00{n}", "fromGroup": n, "toGroup": 2, "headerBlob": stage.hex(552), "txsBlob": "", "targetBlob": "000007ff" + "f" * 20}
 
 
-@capture("conflux/trex", SPECIFICATIONS + "Octopus_NiceHash_v1.0.txt")
+@capture("conflux/trex", "https://github.com/Conflux-Chain/conflux-doc/blob/master/docs/stratum.md")
 def conflux(stage):
     """Conflux (Octopus): a job is its name, its height, a header hash and a boundary."""
     user = f"{wallets.CONFLUX}.rig2"

@@ -1,15 +1,17 @@
 """Newline JSON with words of its own: Iron Fish, CKB, Grin, Beam, Xatum; and Duino-Coin's plain text."""
 
+import binascii
+
 from .. import wallets
 from ..catalogue import capture
 from ..lines import compact
 
 IRON_FISH = "https://github.com/iron-fish/ironfish/tree/master/ironfish/src/mining/stratum"
-CKB = "https://github.com/nervosnetwork/ckb/wiki (stratum v1 notes, docs/stratum_v1.md)"
+CKB = "https://github.com/nervosnetwork/ckb/blob/develop/docs/stratum_v1.md"
 GRIN = "https://github.com/mimblewimble/grin/blob/master/doc/stratum.md"
-BEAM = "https://github.com/nicehash/Specifications/blob/master/Beam_NiceHash_v1.0.txt"
-XATUM = "https://github.com/xelpool/Xatum"
-DUINO = "https://github.com/revoxhere/duino-coin (the useful_tools/protocol notes)"
+BEAM = "https://github.com/BeamMW/beam/wiki/Beam-mining-protocol-API-(Stratum)"
+XATUM = "https://github.com/xelpool/Xatum/blob/main/specification.md"
+DUINO = "https://github.com/revoxhere/duino-coin (PC_Miner.py, AVR_Miner.py)"
 
 
 @capture("ironfish/lolminer", IRON_FISH)
@@ -29,19 +31,26 @@ def iron_fish(stage):
 
 @capture("ckb/nbminer", CKB)
 def ckb(stage):
-    """CKB: its own ckb_ methods, the login an object of login, agent and worker."""
+    """CKB: its own ckb_ methods, objects for params, pushed jobs with id 0."""
     with stage.line("10.20.0.51", "203.0.113.39", 8118) as line:
         login = {"login": wallets.CKB, "agent": "nbminer/42.3", "worker": "rig8"}
-        line.client(compact(id=1, jsonrpc="2.0", method="ckb_submitLogin", params=login))
-        line.server('{"id":1,"jsonrpc":"2.0","result":{"status":"OK","nonce":"7a3f"}}')
+        line.client(compact(id=1, method="ckb_submitLogin", params=login))
+        line.server('{"id":1,"result":true}')
+        line.client(compact(id=2, method="ckb_getWork", params=None))
+        job = ckb_job(stage)
+        line.server(compact(id=2, result=job))
         for n in range(3):
-            line.client(compact(id=2, jsonrpc="2.0", method="ckb_getWork", params={}))
-            line.server(compact(id=2, jsonrpc="2.0", result=["0x" + stage.hex(64), "0x0000000fffff" + "f" * 52, 14_000_000 + n]))
             stage.rest(10)
-            line.client(compact(id=3, jsonrpc="2.0", method="ckb_submitWork", params=["0x" + stage.hex(64), "0x7a3f" + stage.hex(28), "rig8"]))
-            line.server('{"id":3,"jsonrpc":"2.0","result":true}')
-        line.client(compact(id=4, jsonrpc="2.0", method="ckb_submitHashrate", params=["0x" + stage.hex(16), "rig8"]))
-        line.server('{"id":4,"jsonrpc":"2.0","result":true}')
+            line.client(compact(id=3, method="ckb_submitWork", params={"pow_hash": job["pow_hash"], "nonce": "0x" + stage.hex(16)}))
+            line.server('{"id":3,"result":true}' if n != 1 else '{"id":3,"error":{"code":"103","message":"low difficulty"}}')
+            job = ckb_job(stage)
+            line.server(compact(id=0, result=job))
+        line.client(compact(id=4, method="ckb_submitHashrate", params="0x" + stage.hex(8)))
+        line.server('{"id":4,"result":true}')
+
+
+def ckb_job(stage):
+    return {"pow_hash": "0x" + stage.hex(64), "target": "0x00000000ffff" + "f" * 52}
 
 
 @capture("grin/miner", GRIN)
@@ -86,15 +95,19 @@ def beam(stage):
 def xatum(stage):
     """Xatum: a word, a tilde and an object. (Pools want TLS; this one speaks in clear.)"""
     with stage.line("10.20.0.54", "203.0.113.42", 5210) as line:
-        line.client("shake~" + compact(addr=wallets.XELIS, work="rig", agent="XelMiner/1.0.0", algo="xel/0"))
+        line.client("shake~" + compact(addr=wallets.XELIS, work="rig", agent="XelMiner/1.0.0", algos=["xel/0"]))
         line.server('print~{"msg":"welcome to the example pool","lvl":1}')
-        for n in range(3):
-            line.server("job~" + compact(diff=100_000, blob=stage.hex(224)))
+        for _ in range(3):
+            line.server("job~" + compact(algo="xel/0", diff=100_000, blob=base64(stage, 96)))
             stage.rest(10)
-            line.client("submit~" + compact(data=stage.hex(224), hash=stage.hex(64)))
+            line.client("submit~" + compact(data=base64(stage, 112), hash=stage.hex(64)))
             line.server('success~{"msg":"ok"}')
-        line.client("ping~{}")
-        line.server("pong~{}")
+        line.server("ping~{}")
+        line.client("pong~{}")
+
+
+def base64(stage, count):
+    return binascii.b2a_base64(stage.bytes(count), newline=False).decode()
 
 
 @capture("duino-coin/avr", DUINO)
