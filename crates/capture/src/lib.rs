@@ -2,7 +2,36 @@
 //!
 //! A source *lends* frames in batches and takes them back at the next call, so nothing can keep one past it. Only this
 //! crate knows what a file format or a NIC is. It knows nothing of what frames mean.
+//!
+//! ```text
+//! paths ─▶ FileSource ─▶ Reading ─▶ Content (a map, or a stream's buffer)
+//!                           └─────▶ Walker  (pcap or pcapng: finds frames in a region, copies none)
+//! ```
+//!
+//! Plain files are mapped and every worker walks them by itself; what can be read only once (standard input, gzip, zstd)
+//! is read by one thread and shared out by [`Fanout`]. [`open`] picks.
+#![deny(unsafe_code)]
 
 mod batch;
+mod content;
+#[doc(hidden)]
+pub mod contract;
+mod error;
+mod fanout;
+mod file;
+mod format;
+mod interface;
+mod map;
+mod memory;
+mod reading;
+mod source;
+mod stream;
 
 pub use batch::{Batch, Frame, Slot};
+pub use error::Error;
+pub use fanout::{Branch, Fanout};
+pub use file::{BATCH_FRAMES, FileSource};
+pub use format::{MAX_BLOCK, MAX_FRAME};
+pub use interface::{Interface, MAX_INTERFACES};
+pub use memory::MemorySource;
+pub use source::{PacketSource, open};
