@@ -11,10 +11,10 @@ mod cursor;
 pub mod dns;
 pub mod http;
 pub mod name;
-//pub mod proxy_header;
-//pub mod socks;
-//pub mod tls;
-//pub mod websocket;
+pub mod proxy_header;
+pub mod socks;
+pub mod tls;
+pub mod websocket;
 
 pub use name::{Authority, Host, Name};
 
