@@ -1,0 +1,184 @@
+//! What is kept of a TCP flow while it is looked into: both directions in order, what reads them, and what they said.
+
+use pithead_flow::{Direction, Half, Oddities as StreamOddities};
+
+use crate::app::App;
+use crate::carriers::{Host, socks};
+use crate::event::{Oddities, Where};
+use crate::framing::Pool;
+use crate::judge::Judge;
+use crate::nodes;
+use crate::reader::{Found, Reader};
+use crate::session::Session;
+use crate::turns::Turns;
+
+/// The record of a flow that is being looked into.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    /// Forward and backward.
+    pub(crate) halves: [Half; 2],
+    pub(crate) talk: Talk,
+}
+
+/// What the two directions say.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    readers: [Reader; 2],
+    socks: Option<Box<socks::Handshake>>,
+    turns: Turns,
+    turns_judged: bool,
+    pub(crate) session: Option<Box<Session>>,
+    /// Bytes that may still be read without a sign of mining.
+    budget: u64,
+    /// Names already spoken of.
+    pub(crate) named: Vec<u64>,
+    dns: bool,
+}
+
+impl Conversation {
+    /// A conversation about to begin. `starts`: sequence numbers of the first bytes, where the SYNs were seen.
+    pub(crate) fn new(starts: [Option<u32>; 2], budget: u64, dns: bool) -> Self {
+        let mut halves = [Half::default(), Half::default()];
+        for (half, start) in halves.iter_mut().zip(starts) {
+            if let Some(start) = start {
+                half.synchronize(start);
+            }
+        }
+        let reader = |direction: Direction| Reader::new(direction, starts[direction.index()].is_some(), dns);
+        let talk = Talk {
+            readers: [reader(Direction::Forward), reader(Direction::Backward)],
+            socks: None,
+            turns: Turns::new(starts.iter().all(Option::is_some)),
+            turns_judged: false,
+            session: None,
+            budget,
+            named: Vec::new(),
+            dns,
+        };
+        Self { halves, talk }
+    }
+
+    /// What was odd about the bytes of both directions.
+    pub(crate) fn oddities(&self) -> Oddities {
+        let sum = |count: fn(&StreamOddities) -> u32| {
+            self.halves.iter().map(|half| u64::from(count(half.oddities()))).sum()
+        };
+        Oddities {
+            gaps: sum(|odd| odd.gaps),
+            lost_bytes: sum(|odd| odd.lost_bytes),
+            conflicts: sum(|odd| odd.conflicts),
+            out_of_order: sum(|odd| odd.out_of_order),
+            retransmissions: sum(|odd| odd.retransmissions),
+        }
+    }
+}
+
+impl Talk {
+    /// Whether nothing more needs to be read: all was read that could be, or enough without a sign of mining.
+    pub(crate) fn is_done(&self) -> bool {
+        let read = self.readers.iter().all(Reader::is_done) || self.budget == 0;
+        read && self.session.as_ref().is_none_or(|session| !session.is_alerted())
+    }
+
+    /// The next bytes of a direction.
+    pub(crate) fn data(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        pool: &mut Pool,
+        judge: &mut Judge<'_>,
+    ) {
+        self.budget = self.budget.saturating_sub(bytes.len() as u64);
+        self.count_turn(direction, bytes, judge);
+        let rest = self.through_socks(direction, bytes, judge);
+        if rest.is_empty() {
+            return;
+        }
+        let Self { readers: [forward, backward], session, named, .. } = self;
+        let (reader, other) =
+            if direction == Direction::Forward { (forward, backward) } else { (backward, forward) };
+        reader.push(rest, pool, &mut |found| match found {
+            Found::Expect(kind) => other.expect(kind),
+            found => judge.found(found, direction, session, named),
+        });
+    }
+
+    /// The flow has ended: an unfinished message is judged as far as it came, and its memory given back.
+    pub(crate) fn end(&mut self, direction: Direction, pool: &mut Pool, judge: &mut Judge<'_>) {
+        let Self { readers, session, named, .. } = self;
+        readers[direction.index()].end(pool, &mut |found| judge.found(found, direction, session, named));
+    }
+
+    /// Gives back what is held: the flow is no longer read.
+    pub(crate) fn release(&mut self, pool: &mut Pool) {
+        for reader in &mut self.readers {
+            reader.gap(pool);
+        }
+    }
+
+    /// Bytes are missing in a direction.
+    pub(crate) fn gap(&mut self, direction: Direction, pool: &mut Pool) {
+        self.readers[direction.index()].gap(pool);
+        self.turns.spoil();
+    }
+
+    /// Another reading of recent bytes: read afresh, only for what it proves.
+    pub(crate) fn rival(
+        &mut self,
+        direction: Direction,
+        window: &[u8],
+        pool: &mut Pool,
+        judge: &mut Judge<'_>,
+    ) {
+        let mut reader = Reader::new(direction, false, self.dns);
+        let Self { session, named, .. } = self;
+        judge.rival = true;
+        reader.push(window, pool, &mut |found| judge.found(found, direction, session, named));
+        judge.rival = false;
+        reader.gap(pool);
+    }
+
+    /// Measures turns, and lets those dialects judge that have no words.
+    fn count_turn(&mut self, direction: Direction, bytes: &[u8], judge: &mut Judge<'_>) {
+        if self.turns_judged || !self.turns.from_start() {
+            return;
+        }
+        let begins = self.turns.push(direction, bytes);
+        if begins && self.turns.all().len() == 2 {
+            let first = self.turns.all()[0];
+            if let Some(app) = nodes::stream(self.turns.head(first.0), u64::from(first.1)) {
+                judge.app(app);
+            }
+        }
+        self.turns_judged = self.turns.is_full() || judge.turns(&self.turns, direction, &mut self.session);
+    }
+
+    /// Takes a SOCKS handshake off the front; what it leaves is what the tunnel carries.
+    fn through_socks<'b>(
+        &mut self,
+        direction: Direction,
+        bytes: &'b [u8],
+        judge: &mut Judge<'_>,
+    ) -> &'b [u8] {
+        let client = Direction::Forward;
+        if self.socks.is_none()
+            && direction == client
+            && self.readers[0].is_fresh()
+            && self.readers[1].is_fresh()
+        {
+            if socks::looks_like_client(bytes) != Some(true) {
+                return bytes;
+            }
+            self.socks = Some(Box::default());
+            judge.app(App::Socks);
+        }
+        let Some(handshake) = &mut self.socks else { return bytes };
+        let step = if direction == client { handshake.client(bytes) } else { handshake.server(bytes) };
+        if let socks::Event::Target(target) = &step.event
+            && let Some(Host::Name(name)) = &target.host
+        {
+            judge.name(name, Where::Socks, Some(target.port), &mut self.named);
+        }
+        bytes.get(step.consumed..).unwrap_or_default()
+    }
+}

@@ -1,0 +1,324 @@
+//! Looks into flows: the one door through which packets come into this crate.
+//!
+//! A TCP flow has a record from its first payload on, for as long as there is something to learn: until its protocol has told all
+//! that it tells, or until so many bytes have passed without a sign of mining. After that one comparison a payload remains, which
+//! takes the flow up again where a message seems to begin. A flow that mines keeps its record, since its shares are counted.
+
+use std::sync::Arc;
+
+use pithead_flow::{Direction, End, Flow, Piece, Segment, Sighting as Frame, StreamLimits};
+use pithead_wire::{Flags, Tcp, Timestamp, Udp};
+
+use crate::anchors::{Anchors, Scanner};
+use crate::app::App;
+use crate::carriers::dns;
+use crate::conversation::Conversation;
+use crate::dialect::DIALECTS;
+use crate::event::{Body, Cause, Event, Oddities};
+use crate::framing::Pool;
+use crate::json::Tokens;
+use crate::judge::Judge;
+use crate::nodes;
+use crate::pools::Pools;
+
+/// How much is looked at and held.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a flow that are read without a sign of mining. 64 KiB: logins come in the first few, also behind a proxy or a banner.
+    pub depth_bytes: u64,
+    /// Bytes that are read when a flow is taken up again later. 8 KiB: two of the longest messages.
+    pub resume_bytes: u64,
+    /// Flows that are looked into at the same time. 65,536: a second's worth of new flows on a busy 10G link.
+    pub records: usize,
+    /// Unfinished messages held at the same time, 4 KiB each.
+    pub messages: usize,
+    /// How each direction is put in order.
+    pub stream: StreamLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            depth_bytes: 64 << 10,
+            resume_bytes: 8 << 10,
+            records: 65_536,
+            messages: 16_384,
+            stream: StreamLimits::default(),
+        }
+    }
+}
+
+/// What the detector did and could not do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DetectCounters {
+    /// Flows looked into.
+    pub inspected: u64,
+    /// Flows taken up again.
+    pub resumed: u64,
+    /// Payloads judged alone since there was no room for a record.
+    pub records_full: u64,
+    /// Messages judged by their first piece since there was no room to hold it.
+    pub messages_full: u64,
+    /// What was odd in the streams looked into.
+    pub oddities: Oddities,
+}
+
+/// The detector of a worker.
+#[derive(Debug)]
+pub struct Detector {
+    scanner: Scanner,
+    pools: Arc<Pools>,
+    tokens: Tokens,
+    messages: Pool,
+    records: Vec<Option<Box<Conversation>>>,
+    free: Vec<u32>,
+    limits: Limits,
+    counters: DetectCounters,
+}
+
+impl Detector {
+    /// A detector that shares its patterns and its pool list with others.
+    pub fn new(anchors: &Anchors, pools: Arc<Pools>, limits: Limits) -> Self {
+        Self {
+            scanner: anchors.scanner(),
+            pools,
+            tokens: Tokens::default(),
+            messages: Pool::new(limits.messages),
+            records: Vec::new(),
+            free: Vec::new(),
+            limits,
+            counters: DetectCounters::default(),
+        }
+    }
+
+    /// What was done so far.
+    pub fn counters(&self) -> DetectCounters {
+        DetectCounters { messages_full: self.messages.refusals(), ..self.counters }
+    }
+
+    /// Looks into a TCP segment; what it leads to is added to `out`.
+    pub fn tcp(
+        &mut self,
+        flow: &mut Flow,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        frame: Frame,
+        out: &mut Vec<Event>,
+    ) {
+        if flow.mark.record == 0 {
+            if tcp.payload.is_empty() || (flow.mark.done && !may_begin(tcp.payload)) {
+                return;
+            }
+            if !self.open(flow) {
+                return self.alone(flow, direction, tcp, frame, out);
+            }
+        }
+        let index = flow.mark.record as usize - 1;
+        let Some(mut record) = self.records.get_mut(index).and_then(Option::take) else { return };
+        self.read(&mut record, flow, direction, tcp, frame, out);
+        if record.talk.is_done() {
+            self.counters.oddities.add(record.oddities());
+            record.talk.release(&mut self.messages);
+            flow.mark.done = true;
+            flow.mark.record = 0;
+            self.free.push(index as u32);
+        } else {
+            self.records[index] = Some(record);
+        }
+    }
+
+    /// Looks into a UDP datagram.
+    pub fn udp(&mut self, flow: &mut Flow, udp: &Udp<'_>, frame: Frame, out: &mut Vec<Event>) {
+        // Multicast DNS and LLMNR share the format.
+        const DNS: [u16; 3] = [53, 5353, 5355];
+        if DNS.contains(&udp.source_port) || DNS.contains(&udp.destination_port) {
+            if let Ok(message) = dns::parse(udp.payload) {
+                self.judge(flow, frame, out).dns(&message);
+            }
+        } else if flow.mark.app == App::Unknown.mark()
+            && let Some(app) = nodes::datagram(udp.payload)
+        {
+            flow.mark.app = app.mark();
+        }
+    }
+
+    /// Says what there is to say of a flow that has ended. `all`: also of one that does not mine.
+    pub fn finish(&mut self, flow: &mut Flow, end: End, at: Timestamp, all: bool, out: &mut Vec<Event>) {
+        let frame = Frame {
+            at: flow.last,
+            sequence: flow.last_frame,
+            number: flow.last_number,
+            interface: flow.interface,
+            wire_len: 0,
+        };
+        let mut mining = None;
+        let mut oddities = Oddities::default();
+        if let Some(index) = (flow.mark.record as usize).checked_sub(1)
+            && let Some(mut record) = self.records.get_mut(index).and_then(Option::take)
+        {
+            self.drain(&mut record, flow, frame, out);
+            oddities = record.oddities();
+            self.counters.oddities.add(oddities);
+            self.free.push(index as u32);
+            mining = record
+                .talk
+                .session
+                .as_ref()
+                .filter(|session| session.is_alerted())
+                .and_then(|session| session.mining(DIALECTS[session.dialect()].name()))
+                .map(Box::new);
+        }
+        flow.mark.record = 0;
+        let cause = Cause { sequence: flow.last_frame, number: flow.last_number };
+        let app = App::from_mark(flow.mark.app);
+        if flow.is_unanswered() {
+            let reset = flow.flags[1].contains(Flags::RST);
+            let body = Body::Unanswered { reset };
+            out.push(Event { cause, at, flow: flow.summary(), app, body });
+        }
+        if all || mining.is_some() {
+            let body = Body::Flow { end: Some(end), mining, oddities };
+            out.push(Event { cause, at, flow: flow.summary(), app, body });
+        }
+    }
+
+    /// Opens a record for a flow. False when there is no room.
+    fn open(&mut self, flow: &mut Flow) -> bool {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.records.len() < self.limits.records => {
+                self.records.push(None);
+                self.records.len() as u32 - 1
+            }
+            None => return false,
+        };
+        let record = self.conversation(flow);
+        if flow.mark.done {
+            self.counters.resumed += 1;
+        } else {
+            self.counters.inspected += 1;
+        }
+        self.records[index as usize] = Some(Box::new(record));
+        flow.mark.record = index + 1;
+        true
+    }
+
+    fn conversation(&self, flow: &Flow) -> Conversation {
+        let dns = [flow.source.port(), flow.destination.port()].contains(&53);
+        if flow.mark.done {
+            Conversation::new([None; 2], self.limits.resume_bytes, dns)
+        } else {
+            Conversation::new(
+                flow.isn.map(|isn| isn.map(|isn| isn.wrapping_add(1))),
+                self.limits.depth_bytes,
+                dns,
+            )
+        }
+    }
+
+    /// Judges a segment by itself.
+    fn alone(
+        &mut self,
+        flow: &mut Flow,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        frame: Frame,
+        out: &mut Vec<Event>,
+    ) {
+        self.counters.records_full += 1;
+        let mut record = Conversation::new([None; 2], self.limits.resume_bytes, false);
+        self.read(&mut record, flow, direction, tcp, frame, out);
+        self.drain(&mut record, flow, frame, out);
+    }
+
+    fn read(
+        &mut self,
+        record: &mut Conversation,
+        flow: &mut Flow,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        frame: Frame,
+        out: &mut Vec<Event>,
+    ) {
+        let way = direction.index();
+        let Conversation { halves, talk } = record;
+        let limits = self.limits.stream;
+        let mut judge = Judge {
+            scanner: &mut self.scanner,
+            tokens: &mut self.tokens,
+            pools: &self.pools,
+            flow,
+            frame,
+            rival: false,
+            out,
+        };
+        let messages = &mut self.messages;
+        let mut sequence = tcp.sequence;
+        if tcp.flags.contains(Flags::SYN) {
+            sequence = sequence.wrapping_add(1);
+            halves[way].synchronize(sequence);
+        }
+        if tcp.flags.contains(Flags::ACK) {
+            let other = direction.reverse();
+            halves[other.index()].acknowledged(tcp.acknowledgment, &limits, &mut |piece| match piece {
+                Piece::Data(bytes) => talk.data(other, bytes, messages, &mut judge),
+                Piece::Gap(_) => talk.gap(other, messages),
+                Piece::Rival(window) => talk.rival(other, window, messages, &mut judge),
+            });
+        }
+        if !tcp.payload.is_empty() {
+            let segment = Segment { sequence, payload: tcp.payload, payload_len: tcp.payload_len };
+            halves[way].push(segment, &limits, &mut |piece| match piece {
+                Piece::Data(bytes) => talk.data(direction, bytes, messages, &mut judge),
+                Piece::Gap(_) => talk.gap(direction, messages),
+                Piece::Rival(window) => talk.rival(direction, window, messages, &mut judge),
+            });
+        }
+    }
+
+    /// Reads what is still held back when a flow ends.
+    fn drain(&mut self, record: &mut Conversation, flow: &mut Flow, frame: Frame, out: &mut Vec<Event>) {
+        let Conversation { halves, talk } = record;
+        let limits = self.limits.stream;
+        let mut judge = Judge {
+            scanner: &mut self.scanner,
+            tokens: &mut self.tokens,
+            pools: &self.pools,
+            flow,
+            frame,
+            rival: false,
+            out,
+        };
+        let messages = &mut self.messages;
+        for direction in [Direction::Forward, Direction::Backward] {
+            halves[direction.index()].finish(&limits, &mut |piece| match piece {
+                Piece::Data(bytes) => talk.data(direction, bytes, messages, &mut judge),
+                Piece::Gap(_) => talk.gap(direction, messages),
+                Piece::Rival(window) => talk.rival(direction, window, messages, &mut judge),
+            });
+            talk.end(direction, messages, &mut judge);
+        }
+    }
+
+    fn judge<'a>(&'a mut self, flow: &'a mut Flow, frame: Frame, out: &'a mut Vec<Event>) -> Judge<'a> {
+        Judge {
+            scanner: &mut self.scanner,
+            tokens: &mut self.tokens,
+            pools: &self.pools,
+            flow,
+            frame,
+            rival: false,
+            out,
+        }
+    }
+}
+
+/// Whether a message could begin here: all that is asked of the payloads of a flow that has been looked into enough.
+fn may_begin(payload: &[u8]) -> bool {
+    match payload.first() {
+        Some(b'{' | b'[') => true,
+        Some(b'P') => payload.starts_with(b"POST "),
+        Some(b'C') => payload.starts_with(b"CONNECT "),
+        _ => false,
+    }
+}

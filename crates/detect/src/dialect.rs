@@ -1,0 +1,72 @@
+//! One way in which miners speak to pools, and the list of all of them.
+
+use crate::dialects;
+use crate::finding::Finding;
+use crate::message::Message;
+use crate::session::Session;
+use crate::turns::Turns;
+
+/// One way in which miners speak to pools.
+///
+/// A dialect is asked about whole messages only, in whichever pieces they came, and answers from the message and from what the session
+/// has shown; it keeps nothing itself. A word alone must never be proof: a page that quotes a message is not a miner.
+pub trait Dialect: Sync {
+    /// Its name in events, file names and folders: `stratum-v1`.
+    fn name(&self) -> &'static str;
+
+    /// What it is, for people: `Stratum v1, as Bitcoin miners speak it`.
+    fn title(&self) -> &'static str;
+
+    /// The word that alerts name it by, between `Miner` and what was seen: `Bitcoin Stratum`.
+    fn family(&self) -> &'static str;
+
+    /// Its number in alerts. Never changed, never used again.
+    fn signature_id(&self) -> u32;
+
+    /// Where it is described.
+    fn source(&self) -> &'static str;
+
+    /// Literals, of which every message that it would recognise without a session holds at least one. Few and rare: each is looked for
+    /// in all text.
+    fn anchors(&self) -> &'static [&'static str];
+
+    /// Judges a message. `session` is what its flow has shown so far, if anything.
+    fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding>;
+
+    /// Judges the first turns of a conversation without words, by their sizes and first bytes.
+    fn turns(&self, _turns: &Turns) -> Option<Finding> {
+        None
+    }
+}
+
+/// Every dialect. Where two fit the same message, the more exact one stands first.
+pub static DIALECTS: &[&dyn Dialect] =
+    &[&dialects::eth_proxy::EthProxy, &dialects::cryptonote::CryptoNote, &dialects::stratum_v1::StratumV1];
+
+/// The dialect of this name.
+pub fn find(name: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().find(|dialect| dialect.name() == name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_and_numbers_are_unique() {
+        let names: HashSet<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
+        let numbers: HashSet<_> = DIALECTS.iter().map(|dialect| dialect.signature_id()).collect();
+        assert_eq!((names.len(), numbers.len()), (DIALECTS.len(), DIALECTS.len()));
+        assert!(DIALECTS.len() <= 64, "candidates are kept in the bits of a u64");
+    }
+
+    #[test]
+    fn anchors_are_long_enough_to_be_rare() {
+        for dialect in DIALECTS {
+            for anchor in dialect.anchors() {
+                assert!(anchor.len() >= 4, "{}: {anchor:?}", dialect.name());
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The CryptoNote dialect of Monero miners: `login`, `job`, `submit`, `keepalived`, one JSON object a line.
+//!
+//! ```text
+//! C> {"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"4…","pass":"x","agent":"XMRig/6.26.0 …","algo":["rx/0"]}}
+//! S> {"jsonrpc":"2.0","id":1,"error":null,"result":{"id":"a1b2","job":{"blob":"…","job_id":"Q7X","target":"b88d0600"},"status":"OK"}}
+//! C> {"id":2,"jsonrpc":"2.0","method":"submit","params":{"id":"a1b2","job_id":"Q7X","nonce":"1f020000","result":"<64 hex>"}}
+//! S> {"id":2,"jsonrpc":"2.0","error":null,"result":{"status":"OK"}}
+//! S> {"jsonrpc":"2.0","method":"job","params":{"blob":"…","job_id":"Q7Y","target":"b88d0600"}}
+//! C> {"id":3,"jsonrpc":"2.0","method":"keepalived","params":{"id":"a1b2"}}
+//! ```
+//!
+//! `login` is a word of many services, so a login is proof only where its account is shaped like an address or its agent or algorithms are
+//! a miner's; else the answer must hold a job. Source: xmrig `src/base/net/stratum/Client.cpp` and
+//! <https://github.com/xmrig/xmrig-proxy/blob/master/doc/STRATUM.md>.
+
+use super::{account, answer, is_address, text};
+use crate::dialect::Dialect;
+use crate::finding::{Ask, Facts, Finding, Weight, What};
+use crate::json::{Kind, Value};
+use crate::message::{Carrier, Message};
+use crate::session::Session;
+
+pub(crate) struct CryptoNote;
+
+/// Beginnings of agents that only miners and their proxies send, in lower case.
+const AGENTS: &[&str] = &[
+    "xmrig",
+    "xmr-stak",
+    "xmr/",
+    "xmr-node",
+    "cpuminer",
+    "srbminer",
+    "xmrminer",
+    "stak",
+    "ccminer",
+    "claymore",
+    "cast_xmr",
+    "deepminer",
+    "coinhive",
+    "moneroocean",
+    "teamredminer",
+    "nanominer",
+    "bminer",
+    "minergate",
+    "lolminer",
+    "nicehash",
+    "wildrig",
+    "xlarig",
+    "rhminer",
+    "gminer",
+    "mo-miner",
+    "meta-miner",
+    "xmr_node_proxy",
+    "grandma",
+];
+
+/// Beginnings of algorithm names, as miners list them.
+const ALGORITHMS: &[&str] = &[
+    "cn/",
+    "cn-",
+    "rx/",
+    "cryptonight",
+    "randomx",
+    "argon2/",
+    "panthera",
+    "ghostrider",
+    "astrobwt",
+    "kawpow",
+];
+
+impl Dialect for CryptoNote {
+    fn name(&self) -> &'static str {
+        "cryptonote"
+    }
+
+    fn title(&self) -> &'static str {
+        "CryptoNote JSON-RPC, as Monero miners such as XMRig speak it"
+    }
+
+    fn family(&self) -> &'static str {
+        "Monero XMRig"
+    }
+
+    fn signature_id(&self) -> u32 {
+        33_330_002
+    }
+
+    fn source(&self) -> &'static str {
+        "https://github.com/xmrig/xmrig-proxy/blob/master/doc/STRATUM.md"
+    }
+
+    fn anchors(&self) -> &'static [&'static str] {
+        &["\"login\"", "\"job_id\"", "\"keepalived\"", "\"getjob\"", "payment address"]
+    }
+
+    fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
+        if message.carrier == Carrier::Http {
+            return None;
+        }
+        let Some(method) = message.method() else { return reply(message, session) };
+        let params = message.params().filter(|params| params.kind() == Kind::Object)?;
+        match () {
+            () if method.is("login") => login(params),
+            () if method.is("submit") => submit(params),
+            () if method.is("job") => job(params),
+            () if method.is("keepalived") => params.get("id").map(|_| Finding::proof(What::Request)),
+            () if method.is("getjob") => params.get("id").map(|_| Finding::hint(What::GetWork)),
+            () if method.is("block_template") => params.get("blob").map(|_| Finding::hint(What::Request)),
+            () => None,
+        }
+    }
+}
+
+fn login(params: Value<'_>) -> Option<Finding> {
+    let user = params.get("login")?;
+    user.text()?;
+    let agent = text(params.get("agent"));
+    let algorithm = params.get("algo").and_then(|list| list.at(0)?.text()).map(|name| name.to_string(32));
+    let mines = is_address(Some(user))
+        || agent.as_deref().is_some_and(is_miner)
+        || algorithm.as_deref().is_some_and(|name| ALGORITHMS.iter().any(|start| name.starts_with(start)));
+    // The list says what the miner could do, the job what it does: only a list of one tells the algorithm.
+    let only = params.get("algo").is_some_and(|list| list.len() == 1);
+    let facts = Facts {
+        agent,
+        rig: text(params.get("rigid")),
+        algorithm: algorithm.filter(|_| only),
+        ..account(Some(user))
+    };
+    Some(if mines { Finding::proof(What::Authorize) } else { Finding::hint(What::Authorize) }.with(facts))
+}
+
+fn is_miner(agent: &str) -> bool {
+    let agent = agent.to_ascii_lowercase();
+    AGENTS.iter().any(|start| agent.starts_with(start))
+}
+
+fn submit(params: Value<'_>) -> Option<Finding> {
+    let hex = |name: &str, least: usize| {
+        params.get(name).and_then(|value| value.text()).is_some_and(|text| text.hex().len() >= least)
+    };
+    (params.get("job_id").is_some() && hex("nonce", 8) && hex("result", 32))
+        .then(|| Finding::proof(What::Submit))
+}
+
+/// A job is one where there is something to hash, by name, up to a target.
+fn job(job: Value<'_>) -> Option<Finding> {
+    let blob = job.get("blob")?.text()?;
+    job.get("job_id")?;
+    let target = job.get("target")?;
+    if blob.hex().len() < 64 {
+        return None;
+    }
+    let target = target.text().filter(|target| !target.hex().is_empty()).map(|target| target.to_string(64));
+    let facts = Facts { target, algorithm: text(job.get("algo")), ..Facts::default() };
+    Some(Finding::proof(What::Job).with(facts))
+}
+
+fn reply(message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
+    let result = message.get("result");
+    if let Some(given) = result.and_then(|result| result.get("job")).and_then(job) {
+        return Some(Finding { what: What::Granted(Ask::Authorize), ..given });
+    }
+    let found = answer(message, session)?;
+    // Many services answer a login; before the session is certain only a pool's words count.
+    let certain = session.is_some_and(Session::is_alerted);
+    let pools_word = message.error().and_then(|error| text(error.get("message"))).is_some_and(|text| {
+        let text = text.to_ascii_lowercase();
+        ["payment address", "wallet address", "address provided", "low difficulty", "mining"]
+            .iter()
+            .any(|word| text.contains(word))
+    });
+    match (pools_word, certain) {
+        (true, _) => Some(Finding { weight: Weight::Hint, ..found }),
+        (false, true) => Some(found),
+        (false, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{is_anchored, line};
+    use super::*;
+
+    fn weight(text: &str) -> Option<(What, Weight)> {
+        assert!(is_anchored(&CryptoNote, text) || text.contains("\\u00"), "{text}");
+        line(&CryptoNote, text).map(|finding| (finding.what, finding.weight))
+    }
+
+    fn address() -> String {
+        format!("4{}", "B".repeat(94))
+    }
+
+    #[test]
+    fn logins_of_miners_in_every_order() {
+        let a = address();
+        for text in [
+            format!(r#"{{"id":1,"jsonrpc":"2.0","method":"login","params":{{"login":"{a}","pass":"x","agent":"XMRig/6.26.0"}}}}"#),
+            format!(r#"{{"method": "login", "params": {{"login": "{a}.rig", "pass": "x"}}, "id": 1}}"#),
+            format!(r#"{{"params":{{"login":"{a}"}},"method":"login","id":1}}"#),
+            r#"{"jsonrpc":"2.0","id":1,"method":"login","params":{"login":"x","agent":"XMRig/6.21.0 (Linux)"}}"#.to_owned(),
+            r#"{"id":1,"method":"login","params":{"login":"web-01","algo":["rx/0"]}}"#.to_owned(),
+            format!(r#"{{"id":1,"m\u0065thod":"log\u0069n","params":{{"log\u0069n":"{a}"}}}}"#),
+        ] {
+            assert_eq!(weight(&text), Some((What::Authorize, Weight::Proof)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_login_to_something_else_is_no_proof() {
+        let text = r#"{"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"jane","pass":"pw","agent":"Crm/2.1"}}"#;
+        assert_eq!(weight(text), Some((What::Authorize, Weight::Hint)));
+        assert_eq!(
+            line(&CryptoNote, r#"{"id":1,"result":{"token":"abc","status":"OK"},"error":null}"#),
+            None
+        );
+    }
+
+    #[test]
+    fn jobs_and_shares() {
+        let blob = "0e".repeat(76);
+        let job = format!(
+            r#"{{"jsonrpc":"2.0","method":"job","params":{{"blob":"{blob}","job_id":"q","target":"b88d0600","algo":"rx/0"}}}}"#
+        );
+        assert_eq!(weight(&job), Some((What::Job, Weight::Proof)));
+        let reply = format!(
+            r#"{{"id":1,"error":null,"result":{{"id":"a","job":{{"blob":"{blob}","job_id":"q","target":"b88d0600"}},"status":"OK"}}}}"#
+        );
+        assert_eq!(weight(&reply), Some((What::Granted(Ask::Authorize), Weight::Proof)));
+        let share = format!(
+            r#"{{"id":2,"method":"submit","params":{{"id":"a","job_id":"q","nonce":"1f020000","result":"{}"}}}}"#,
+            "ab".repeat(32)
+        );
+        assert_eq!(weight(&share), Some((What::Submit, Weight::Proof)));
+    }
+
+    #[test]
+    fn other_peoples_jobs_are_not() {
+        for text in [
+            r#"{"method":"job","params":{"job_id":"7","name":"nightly backup"}}"#,
+            r#"{"method":"submit","params":{"job_id":"7","form":"login"}}"#,
+        ] {
+            assert_eq!(line(&CryptoNote, text), None, "{text}");
+        }
+    }
+}

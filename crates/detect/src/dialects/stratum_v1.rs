@@ -1,0 +1,189 @@
+//! Stratum v1 as Bitcoin miners speak it: one JSON object a line, over TCP.
+//!
+//! ```text
+//! C> {"id": 1, "method": "mining.subscribe", "params": ["cgminer/4.12.0"]}
+//! S> {"id":1,"result":[[["mining.set_difficulty","a"],["mining.notify","b"]],"f000000f",4],"error":null}
+//! C> {"id": 2, "method": "mining.authorize", "params": ["user.worker", "x"]}
+//! S> {"id":null,"method":"mining.set_difficulty","params":[8192]}
+//! S> {"id":null,"method":"mining.notify","params":["job","<64 hex>","…","…",[],"20000000","<8 hex>","<8 hex>",true]}
+//! C> {"id": 3, "method": "mining.submit", "params": ["user.worker","job","00000000","<8 hex>","<8 hex>"]}
+//! ```
+//!
+//! Key order, blanks and the kind of `id` vary. `mining.configure` may come first. The methods are those of
+//! <https://github.com/slushpool/stratumprotocol/blob/master/stratum-extensions.mediawiki> and what miners were seen to send.
+
+use super::{account, answer, text};
+use crate::dialect::Dialect;
+use crate::finding::{Ask, Facts, Finding, What};
+use crate::json::{Kind, Value};
+use crate::message::{Carrier, Message};
+use crate::session::Session;
+
+pub(crate) struct StratumV1;
+
+impl Dialect for StratumV1 {
+    fn name(&self) -> &'static str {
+        "stratum-v1"
+    }
+
+    fn title(&self) -> &'static str {
+        "Stratum v1, as Bitcoin miners and their kin speak it"
+    }
+
+    fn family(&self) -> &'static str {
+        "Bitcoin Stratum"
+    }
+
+    fn signature_id(&self) -> u32 {
+        33_330_001
+    }
+
+    fn source(&self) -> &'static str {
+        "https://github.com/slushpool/stratumprotocol"
+    }
+
+    fn anchors(&self) -> &'static [&'static str] {
+        &["mining.", "client.reconnect", "client.show_message", "client.get_version"]
+    }
+
+    fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
+        // Over HTTP the same words are a web page's, or an API's that speaks of mining.
+        if message.carrier == Carrier::Http {
+            return None;
+        }
+        match message.method() {
+            Some(_) => method(message),
+            None => subscribed(message).or_else(|| answer(message, session)),
+        }
+    }
+}
+
+fn method(message: &Message<'_>) -> Option<Finding> {
+    let method = message.method()?.to_string(40);
+    let params = message.params();
+    let list = params.filter(|params| params.kind() == Kind::Array);
+    let at = |place| list.and_then(|list: Value<'_>| list.at(place));
+    let finding = match method.as_str() {
+        "mining.subscribe" if params.is_none_or(|params| params.kind() == Kind::Array) => {
+            Finding::proof(What::Subscribe).with(Facts { agent: text(at(0)), ..Facts::default() })
+        }
+        "mining.authorize" | "mining.authorise" => Finding::proof(What::Authorize).with(account(at(0))),
+        "mining.submit" if list.is_some_and(|list| list.len() >= 2) => {
+            Finding::proof(What::Submit).with(account(at(0)))
+        }
+        "mining.configure"
+        | "mining.extranonce.subscribe"
+        | "mining.suggest_difficulty"
+        | "mining.suggest_target"
+        | "mining.get_transactions"
+        | "mining.multi_version" => Finding::proof(What::Request),
+        "mining.ping" | "mining.pong" => Finding::hint(What::Request),
+        "mining.notify" if list.is_some_and(|list| list.len() >= 2) => Finding::proof(What::Job),
+        "mining.set_difficulty" => {
+            Finding::proof(What::Notice).with(Facts { difficulty: at(0)?.number(), ..Facts::default() })
+        }
+        "mining.set_target" => {
+            Finding::proof(What::Notice).with(Facts { target: text(at(0)), ..Facts::default() })
+        }
+        "mining.set_extranonce" | "mining.set_version_mask" | "mining.set_goal" | "mining.set" => {
+            Finding::proof(What::Notice)
+        }
+        "client.reconnect" => Finding::hint(What::Notice).with(reconnect(list)),
+        "client.show_message" | "client.get_version" => Finding::hint(What::Notice),
+        _ => return None,
+    };
+    Some(finding)
+}
+
+/// Where the pool sends its miner: `[host, port, wait]`, or nothing for "here again".
+fn reconnect(params: Option<Value<'_>>) -> Facts {
+    let port = params.and_then(|params| params.at(1)?.unsigned()).and_then(|port| u16::try_from(port).ok());
+    Facts { pool_host: text(params.and_then(|params| params.at(0))), pool_port: port, ..Facts::default() }
+}
+
+/// The answer to a subscription tells itself apart: subscriptions by method name, then an extranonce in hex and its size.
+fn subscribed(message: &Message<'_>) -> Option<Finding> {
+    let result = message.get("result")?;
+    let named = result.at(0)?;
+    let names = |value: Value<'_>| {
+        value.at(0).and_then(|name| name.text()).is_some_and(|name| name.starts_with("mining."))
+    };
+    let listed = names(named) || named.items().any(names);
+    let extranonce = result.at(1)?.text()?;
+    (listed && !extranonce.hex().is_empty()).then(|| Finding::proof(What::Granted(Ask::Subscribe)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{is_anchored, line};
+    use super::*;
+    use crate::finding::Weight;
+
+    fn proof(text: &str) -> Option<What> {
+        assert!(is_anchored(&StratumV1, text), "{text}");
+        line(&StratumV1, text).filter(|finding| finding.weight == Weight::Proof).map(|finding| finding.what)
+    }
+
+    #[test]
+    fn what_clients_say() {
+        assert_eq!(
+            proof(r#"{"id": 1, "method": "mining.subscribe", "params": ["cgminer/4.12.0"]}"#),
+            Some(What::Subscribe)
+        );
+        assert_eq!(proof(r#"{"params":[],"method":"mining.subscribe","id":"c-1"}"#), Some(What::Subscribe));
+        assert_eq!(
+            proof(r#"{"id":2,"method":"mining.authorize","params":["u.w","x"]}"#),
+            Some(What::Authorize)
+        );
+        assert_eq!(
+            proof(r#"{"params":["u","j","00000000","5f5e1000","deadbeef"],"id":4,"method":"mining.submit"}"#),
+            Some(What::Submit)
+        );
+        assert_eq!(
+            proof(r#"{"id":1,"method":"mining.configure","params":[["version-rolling"],{}]}"#),
+            Some(What::Request)
+        );
+    }
+
+    #[test]
+    fn what_servers_say() {
+        assert_eq!(
+            proof(r#"{"id":null,"method":"mining.set_difficulty","params":[8192]}"#),
+            Some(What::Notice)
+        );
+        assert_eq!(
+            proof(
+                r#"{"id":1,"result":[[["mining.set_difficulty","a"],["mining.notify","b"]],"f000000f",4],"error":null}"#
+            ),
+            Some(What::Granted(Ask::Subscribe))
+        );
+        assert_eq!(
+            proof(r#"{"result":[["mining.notify","5b0"],"07b9",4],"id":388,"error":null}"#),
+            Some(What::Granted(Ask::Subscribe))
+        );
+    }
+
+    #[test]
+    fn what_is_told_is_kept() {
+        let facts =
+            line(&StratumV1, r#"{"id":2,"method":"mining.authorize","params":["team.rig1","hunter2"]}"#)
+                .map(|finding| finding.facts);
+        assert_eq!(
+            facts,
+            Some(Facts { user: Some("team.rig1".into()), worker: Some("rig1".into()), ..Facts::default() })
+        );
+    }
+
+    #[test]
+    fn words_alone_are_nothing() {
+        for text in [
+            r#"{"id":0,"method":"blockchain.scripthash.subscribe","params":["ab"]}"#,
+            r#"{"text":"try mining.subscribe","method":"chat.post"}"#,
+            r#"{"method":"mining.subscribe","params":{"topic":"gold"}}"#,
+            r#"{"result":[["mining.companies","x"],"not hex"],"id":1}"#,
+            r#"{"method":{"mining.notify":1}}"#,
+        ] {
+            assert_eq!(line(&StratumV1, text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Asks the dialects and the pool list about what readers found, and makes events of what they say.
+
+use pithead_flow::{Direction, Flow, Sighting as Frame};
+
+use crate::anchors::Scanner;
+use crate::app::App;
+use crate::carriers::{Name, dns};
+use crate::dialect::DIALECTS;
+use crate::event::{Body, Cause, Event, Oddities, Resolution, Sighting, Where};
+use crate::finding::{Evidence, Finding};
+use crate::framing::Shape;
+use crate::json::Tokens;
+use crate::message::{Carrier, HttpHead, Message};
+use crate::pools::Pools;
+use crate::quote::quote;
+use crate::reader::Found;
+use crate::session::{Outcome, Session, Setting};
+use crate::turns::Turns;
+
+/// How many names of one flow are told; a keep-alive connection repeats its own in every request.
+const NAMES: usize = 16;
+
+/// One frame's judge: what it needs to know of the frame, and where events go.
+pub(crate) struct Judge<'a> {
+    pub(crate) scanner: &'a mut Scanner,
+    pub(crate) tokens: &'a mut Tokens,
+    pub(crate) pools: &'a Pools,
+    pub(crate) flow: &'a mut Flow,
+    pub(crate) frame: Frame,
+    /// Whether what is found comes from a second reading.
+    pub(crate) rival: bool,
+    pub(crate) out: &'a mut Vec<Event>,
+}
+
+/// A message on its way to the dialects.
+struct Letter<'a> {
+    text: &'a [u8],
+    shape: Shape,
+    truncated: bool,
+    clean: bool,
+    carrier: Carrier,
+    head: Option<&'a HttpHead>,
+    direction: Direction,
+}
+
+impl Judge<'_> {
+    /// Judges what a reader found.
+    pub(crate) fn found(
+        &mut self,
+        found: Found<'_>,
+        direction: Direction,
+        session: &mut Option<Box<Session>>,
+        named: &mut Vec<u64>,
+    ) {
+        match found {
+            Found::Message { text, shape, truncated, clean, carrier, head } => {
+                self.letter(&Letter { text, shape, truncated, clean, carrier, head, direction }, session);
+            }
+            Found::Name(name, place, port) => self.name(name, place, port, named),
+            Found::Dns(message) => self.dns(message),
+            Found::App(app) => self.app(app),
+            Found::Expect(_) => {}
+        }
+    }
+
+    /// Notes what the flow speaks; what was noted first stays, but for what it turns into.
+    pub(crate) fn app(&mut self, app: App) {
+        if self.flow.mark.app == App::Unknown.mark() || app == App::WebSocket {
+            self.flow.mark.app = app.mark();
+        }
+    }
+
+    fn letter(&mut self, letter: &Letter<'_>, session: &mut Option<Box<Session>>) {
+        // An HTTP head without a body was told because of what it says, not because of an anchor.
+        let mut candidates =
+            if letter.text.is_empty() { u64::MAX } else { self.scanner.candidates(letter.text) };
+        if letter.head.is_some_and(|head| head.marks.any()) {
+            candidates = u64::MAX;
+        }
+        if let Some(session) = session {
+            candidates |= 1 << session.dialect();
+        }
+        if candidates == 0 {
+            return;
+        }
+        let (json, clean) = match letter.shape {
+            Shape::Json => (letter.text, letter.clean),
+            // A line that holds an object may be a message with something before it.
+            Shape::Line => match letter.text.iter().position(|byte| *byte == b'{') {
+                Some(at) => (&letter.text[at..], false),
+                None => (&b""[..], letter.clean),
+            },
+        };
+        let json = self.tokens.read(json);
+        let message = Message {
+            text: letter.text,
+            json,
+            carrier: letter.carrier,
+            head: letter.head,
+            direction: letter.direction,
+            truncated: letter.truncated,
+        };
+        let known = session.as_deref();
+        let verdict = DIALECTS
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| candidates >> index & 1 == 1)
+            .find_map(|(index, dialect)| Some((index, dialect.examine(&message, known)?)));
+        if let Some((dialect, finding)) = verdict {
+            let setting =
+                Setting { direction: letter.direction, clean, rival: self.rival, at: self.frame.at };
+            let evidence = || Evidence {
+                text: if letter.text.is_empty() { head_text(letter.head) } else { quote(letter.text, json) },
+                direction: letter.direction,
+                frame: self.frame.number,
+            };
+            let outcome = learn(session, dialect, finding, message.id(), setting, evidence);
+            self.tell(outcome, session);
+        }
+    }
+
+    /// Lets the dialects without words judge the turns so far. True when one of them knows.
+    pub(crate) fn turns(
+        &mut self,
+        turns: &Turns,
+        direction: Direction,
+        session: &mut Option<Box<Session>>,
+    ) -> bool {
+        if session.is_some() {
+            return true;
+        }
+        let verdict =
+            DIALECTS.iter().enumerate().find_map(|(index, dialect)| Some((index, dialect.turns(turns)?)));
+        let Some((dialect, finding)) = verdict else { return false };
+        // Turns are judged whoever completed them, so the way of the miner's messages is that of its first turn.
+        let sender = finding.what.sender();
+        let first = turns.all().first().map_or(Direction::Forward, |(first, _)| *first);
+        let way = if sender == crate::finding::Role::Client { first } else { first.reverse() };
+        let setting = Setting { direction: way, clean: true, rival: self.rival, at: self.frame.at };
+        let sizes: Vec<String> = turns
+            .all()
+            .iter()
+            .map(|(way, bytes)| format!("{}{bytes}", if *way == first { ">" } else { "<" }))
+            .collect();
+        let text = format!("turns of {} bytes", sizes.join(" "));
+        let frame = self.frame.number;
+        let outcome = learn(session, dialect, finding, None, setting, || Evidence { text, direction, frame });
+        self.tell(outcome, session);
+        true
+    }
+
+    fn tell(&mut self, outcome: Outcome, session: &Option<Box<Session>>) {
+        if outcome == Outcome::Quiet {
+            return;
+        }
+        let Some(session) = session else { return };
+        let Some(mining) = session.mining(DIALECTS[session.dialect()].name()).map(Box::new) else { return };
+        self.app(App::Mining);
+        let body = match outcome {
+            Outcome::Report => Body::Flow { end: None, mining: Some(mining), oddities: Oddities::default() },
+            _ => Body::Alert(mining),
+        };
+        self.say(body);
+    }
+
+    /// Looks a name up in the pool list, and tells of it once a flow.
+    pub(crate) fn name(&mut self, name: &Name, place: Where, port: Option<u16>, named: &mut Vec<u64>) {
+        if self.pools.find(name.as_bytes()).is_none() {
+            return;
+        }
+        let key = hash(name.as_bytes(), place as u8);
+        if named.contains(&key) || named.len() >= NAMES {
+            return;
+        }
+        named.push(key);
+        self.say(Body::Named(Box::new(Sighting { name: name.clone(), place, port })));
+    }
+
+    /// Looks at a DNS message: who asks for a pool, and which address belongs to which name.
+    pub(crate) fn dns(&mut self, message: &dns::Message<'_>) {
+        self.app(App::Dns);
+        let asked = message.question.as_ref().and_then(|question| question.name.clone());
+        let listed = |name: &Name| self.pools.find(name.as_bytes()).is_some();
+        if !message.response {
+            if let Some(name) = asked.filter(listed) {
+                self.say(Body::Named(Box::new(Sighting { name, place: Where::DnsQuery, port: None })));
+            }
+            return;
+        }
+        let alias = || {
+            message.answers().find_map(|answer| match answer {
+                dns::Answer::Alias { target, owner } => [target, owner].into_iter().find(|name| listed(name)),
+                dns::Answer::Address { owner, .. } => Some(owner).filter(|name| listed(name)),
+            })
+        };
+        let on_list = asked.clone().filter(listed).or_else(alias);
+        if let Some(name) = &on_list {
+            self.say(Body::Named(Box::new(Sighting {
+                name: name.clone(),
+                place: Where::DnsAnswer,
+                port: None,
+            })));
+        }
+        let client = self.flow.source.ip();
+        for answer in message.answers() {
+            if let dns::Answer::Address { owner, address } = answer {
+                let name = asked.clone().unwrap_or(owner);
+                self.say(Body::Resolved(Box::new(Resolution {
+                    client,
+                    name,
+                    address,
+                    listed: on_list.clone(),
+                })));
+            }
+        }
+    }
+
+    fn say(&mut self, body: Body) {
+        self.out.push(Event {
+            cause: Cause { sequence: self.frame.sequence, number: self.frame.number },
+            at: self.frame.at,
+            flow: self.flow.summary(),
+            app: App::from_mark(self.flow.mark.app),
+            body,
+        });
+    }
+}
+
+fn learn(
+    session: &mut Option<Box<Session>>,
+    dialect: usize,
+    finding: Finding,
+    id: Option<&[u8]>,
+    setting: Setting,
+    evidence: impl FnOnce() -> Evidence,
+) -> Outcome {
+    let session = session.get_or_insert_with(|| Box::new(Session::new(dialect, &finding, setting)));
+    session.learn(dialect, finding, id, setting, evidence)
+}
+
+/// What there is to quote of a head without a body.
+fn head_text(head: Option<&HttpHead>) -> String {
+    let Some(head) = head else { return String::new() };
+    let mut text = if head.request {
+        format!("{} {}", if head.post { "POST" } else { "GET" }, head.target)
+    } else {
+        format!("HTTP {}", head.status)
+    };
+    let said = [
+        ("X-Mining-Extensions", head.marks.mining_extensions),
+        ("X-Roll-NTime", head.marks.roll_ntime),
+        ("X-Long-Polling", head.marks.long_polling),
+    ];
+    for (name, _) in said.iter().filter(|(_, said)| *said) {
+        text.push_str(&format!(" [{name}]"));
+    }
+    if !head.agent.is_empty() {
+        text.push_str(&format!(" [User-Agent: {}]", head.agent));
+    }
+    quote(text.as_bytes(), None)
+}
+
+fn hash(bytes: &[u8], place: u8) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(place);
+    bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}

@@ -1,0 +1,91 @@
+//! Messages as evidence: printable, short, and without anybody's password.
+
+use crate::json::{Kind, Value};
+
+/// The longest evidence.
+const QUOTE: usize = 256;
+/// Members whose values are never repeated, in whatever object they stand.
+const SECRETS: &[&str] = &["pass", "password", "passwd", "pwd", "token", "api_key", "secret", "cookie"];
+/// Methods whose second positional parameter is a password.
+const POSITIONAL: &[&str] =
+    &["mining.authorize", "mining.authorise", "eth_submitLogin", "eth_login", "login"];
+
+/// The beginning of a message, printable, secrets blotted out.
+pub(crate) fn quote(text: &[u8], json: Option<Value<'_>>) -> String {
+    let mut secrets: Vec<std::ops::Range<usize>> = Vec::new();
+    if let Some(root) = json {
+        collect(text, root, 0, &mut secrets);
+        if root
+            .get("method")
+            .and_then(|method| method.text())
+            .is_some_and(|method| POSITIONAL.iter().any(|name| method.is(name)))
+            && let Some(secret) = root.get("params").and_then(|params| params.at(1))
+        {
+            secrets.extend(place(text, secret.raw()));
+        }
+    }
+    let mut quoted = String::with_capacity(QUOTE);
+    let mut count = 0;
+    let mut at = 0;
+    while at < text.len() && count < QUOTE {
+        if let Some(secret) = secrets.iter().find(|secret| secret.contains(&at)) {
+            quoted.push_str("***");
+            count += 3;
+            at = secret.end;
+            continue;
+        }
+        let byte = text[at];
+        quoted.push(if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' });
+        count += 1;
+        at += 1;
+    }
+    quoted
+}
+
+fn collect(text: &[u8], value: Value<'_>, depth: usize, secrets: &mut Vec<std::ops::Range<usize>>) {
+    if depth > 4 || !matches!(value.kind(), Kind::Object | Kind::Array) {
+        return;
+    }
+    for (name, member) in value.members() {
+        if SECRETS.iter().any(|secret| name.is(secret)) && member.text().is_some() {
+            secrets.extend(place(text, member.raw()));
+        }
+        collect(text, member, depth + 1, secrets);
+    }
+}
+
+/// Where a part of the text lies in it.
+fn place(text: &[u8], part: &[u8]) -> Option<std::ops::Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    (!part.is_empty() && start + part.len() <= text.len()).then_some(start..start + part.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Tokens;
+
+    fn quoted(text: &str) -> String {
+        let mut tokens = Tokens::default();
+        quote(text.as_bytes(), tokens.read(text.as_bytes()))
+    }
+
+    #[test]
+    fn passwords_are_never_repeated() {
+        for text in [
+            r#"{"id":1,"method":"login","params":{"login":"4abc","pass":"hunter2","agent":"x"}}"#,
+            r#"{"id":2,"method":"mining.authorize","params":["u.w", "hunter2"]}"#,
+            r#"{"id":2,"method":"mining.authorise","params":["u.w", "hunter2"]}"#,
+            r#"{"params":["0xab","hunter2"],"method":"eth_submitLogin"}"#,
+        ] {
+            let quoted = quoted(text);
+            assert!(!quoted.contains("hunter2") && quoted.contains("***"), "{quoted}");
+        }
+    }
+
+    #[test]
+    fn it_is_short_and_printable() {
+        assert_eq!(quoted("{\"a\":\"\u{7f}\u{e9}\"}\n"), "{\"a\":\"...\"}.");
+        assert_eq!(quoted(&format!("{{\"a\":\"{}\"}}", "x".repeat(999))).len(), QUOTE);
+    }
+}

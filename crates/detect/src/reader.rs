@@ -1,0 +1,460 @@
+//! One direction of a TCP connection, from bytes in order to messages and names.
+//!
+//! A reader finds out by the first bytes what it reads, never by ports, and hands on what travels inside: the body of an HTTP
+//! request, the messages of a WebSocket, whatever comes through a proxy once that has agreed. It holds at most one unfinished message.
+
+use pithead_flow::Direction;
+
+use crate::app::App;
+use crate::carriers::http::{self, Content, Encoding, Expect};
+use crate::carriers::{Authority, Host, Name, dns, tls, websocket};
+use crate::event::Where;
+use crate::framing::{Framed, Framer, Pool, Shape};
+use crate::message::{Carrier, HttpHead};
+
+/// How many bytes it can take to tell what a stream is.
+const PROBE_BYTES: usize = 24;
+/// How many messages in a row, with nothing else between, make up for what stood before them.
+const CLEAN_RUN: u32 = 3;
+
+/// Something that a reader found.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// A message; or, with an empty text, an HTTP head that only mining software sends.
+    Message {
+        text: &'a [u8],
+        shape: Shape,
+        truncated: bool,
+        /// Whether nothing but messages came before it.
+        clean: bool,
+        carrier: Carrier,
+        head: Option<&'a HttpHead>,
+    },
+    /// A host name.
+    Name(&'a Name, Where, Option<u16>),
+    /// An answer of DNS.
+    Dns(&'a dns::Message<'a>),
+    /// What the stream is.
+    App(App),
+    /// The other direction will answer a request of this kind.
+    Expect(Expect),
+}
+
+/// Where findings go.
+pub(crate) type Finds<'s> = dyn FnMut(Found<'_>) + 's;
+
+/// One direction.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    state: State,
+    direction: Direction,
+    /// Whether its first byte is the first that its sender sent.
+    from_start: bool,
+    /// Whether DNS is to be expected, since the port is DNS's: a length in front of a message looks like nothing else.
+    dns: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Probe(Vec<u8>),
+    Text(Text),
+    Http(Box<Http>),
+    WebSocket(Box<websocket::Stream>, Box<Text>),
+    TlsClient(Box<tls::Client>),
+    TlsServer(Box<tls::Server>),
+    Dns(Box<dns::Stream>),
+    /// Nothing more to be learned.
+    Done,
+}
+
+impl Reader {
+    pub(crate) fn new(direction: Direction, from_start: bool, dns: bool) -> Self {
+        Self { state: State::Probe(Vec::new()), direction, from_start, dns }
+    }
+
+    /// Whether nothing more can be learned from this direction.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Whether it is at the beginning, where anything may follow.
+    pub(crate) fn is_fresh(&self) -> bool {
+        matches!(&self.state, State::Probe(held) if held.is_empty())
+    }
+
+    /// Bytes are missing: what follows may be anything.
+    pub(crate) fn gap(&mut self, pool: &mut Pool) {
+        match &mut self.state {
+            State::Text(text) => {
+                text.framer.reset(pool);
+                text.may_be_cut = true;
+                return;
+            }
+            State::Http(http) => {
+                http.framer.reset(pool);
+                if let Some(inside) = &mut http.inside {
+                    return inside.gap(pool);
+                }
+            }
+            State::WebSocket(_, text) => text.framer.reset(pool),
+            _ => {}
+        }
+        self.state = State::Probe(Vec::new());
+        self.from_start = false;
+    }
+
+    /// No more bytes will come.
+    pub(crate) fn end(&mut self, pool: &mut Pool, finds: &mut Finds<'_>) {
+        if let State::Text(text) = &mut self.state {
+            let clean = text.junk == 0 || text.run >= CLEAN_RUN;
+            text.framer.end(pool, &mut |framed| {
+                let Framed { text, shape, truncated, .. } = framed;
+                finds(Found::Message { text, shape, truncated, clean, carrier: Carrier::Stream, head: None });
+            });
+        }
+        self.gap(pool);
+    }
+
+    /// The other direction has made a request whose answer this one will be.
+    pub(crate) fn expect(&mut self, kind: Expect) {
+        if self.is_fresh() {
+            self.state = State::Http(Box::new(Http::new(http::Role::Response)));
+        }
+        if let State::Http(http) = &mut self.state {
+            http.side.expect(kind);
+        }
+    }
+
+    /// Takes the next bytes.
+    pub(crate) fn push(&mut self, bytes: &[u8], pool: &mut Pool, finds: &mut Finds<'_>) {
+        match &mut self.state {
+            State::Probe(held) if held.is_empty() => self.probe(bytes, pool, finds),
+            State::Probe(held) => {
+                let mut all = std::mem::take(held);
+                all.extend_from_slice(bytes);
+                self.probe(&all, pool, finds);
+            }
+            State::Text(text) => text.push(bytes, Carrier::Stream, pool, finds),
+            State::Http(http) => http.push(bytes, self.direction, pool, finds),
+            State::WebSocket(frames, text) => websocket(frames, text, bytes, pool, finds),
+            State::TlsClient(side) => {
+                side.push(bytes, |item| tls_item(item, finds));
+                if side.is_over() {
+                    self.state = State::Done;
+                }
+            }
+            State::TlsServer(side) => {
+                side.push(bytes, |item| tls_item(item, finds));
+                if side.is_over() {
+                    self.state = State::Done;
+                }
+            }
+            State::Dns(stream) => stream.push(bytes, |item| {
+                if let dns::Item::Message { message, .. } = item {
+                    finds(Found::Dns(&message));
+                }
+            }),
+            State::Done => {}
+        }
+    }
+
+    /// Decides what the stream is, or waits for more.
+    fn probe(&mut self, bytes: &[u8], pool: &mut Pool, finds: &mut Finds<'_>) {
+        let Some(state) = self.begin(bytes, finds) else {
+            if bytes.len() < PROBE_BYTES {
+                self.state = State::Probe(bytes.to_vec());
+                return;
+            }
+            self.state = State::Text(Text::new(self.from_start));
+            return self.push(bytes, pool, finds);
+        };
+        self.state = state;
+        self.push(bytes, pool, finds);
+    }
+
+    /// What begins with these bytes. `None` while they are too few to say.
+    fn begin(&self, bytes: &[u8], finds: &mut Finds<'_>) -> Option<State> {
+        let first = *bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
+        if matches!(first, b'{' | b'[') {
+            return Some(State::Text(Text::new(self.from_start)));
+        }
+        if self.dns && self.from_start {
+            finds(Found::App(App::Dns));
+            return Some(State::Dns(Box::default()));
+        }
+        let probes = [
+            (http::looks_like_request(bytes), Kind::Request),
+            (http::looks_like_response(bytes), Kind::Response),
+            (tls::looks_like(bytes), Kind::Tls),
+        ];
+        for (verdict, kind) in probes {
+            match verdict {
+                Some(true) => return Some(self.state_of(kind, bytes, finds)),
+                None => return None,
+                Some(false) => {}
+            }
+        }
+        Some(State::Text(Text::new(self.from_start)))
+    }
+
+    fn state_of(&self, kind: Kind, bytes: &[u8], finds: &mut Finds<'_>) -> State {
+        finds(Found::App(if kind == Kind::Tls { App::Tls } else { App::Http }));
+        match kind {
+            Kind::Request => State::Http(Box::new(Http::new(http::Role::Request))),
+            Kind::Response => State::Http(Box::new(Http::new(http::Role::Response))),
+            // The sixth byte is the kind of the first handshake message: 1 is the client's hello.
+            Kind::Tls => match bytes.get(5) {
+                Some(1) => State::TlsClient(Box::default()),
+                Some(_) => State::TlsServer(Box::default()),
+                None if self.direction == Direction::Forward => State::TlsClient(Box::default()),
+                None => State::TlsServer(Box::default()),
+            },
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Request,
+    Response,
+    Tls,
+}
+
+/// A stream of text: messages, and whatever stands between them.
+#[derive(Debug)]
+struct Text {
+    framer: Framer,
+    /// Lines that were no messages.
+    junk: u32,
+    /// Messages since the last of them.
+    run: u32,
+    /// Whether the first line may be the end of a message whose beginning was not seen.
+    may_be_cut: bool,
+}
+
+impl Text {
+    fn new(from_start: bool) -> Self {
+        Self { framer: Framer::default(), junk: 0, run: 0, may_be_cut: !from_start }
+    }
+
+    fn push(&mut self, bytes: &[u8], carrier: Carrier, pool: &mut Pool, finds: &mut Finds<'_>) {
+        let Self { framer, junk, run, may_be_cut } = self;
+        framer.feed(bytes, pool, &mut |framed| {
+            let Framed { text, shape, truncated, nested } = framed;
+            let excused = std::mem::replace(may_be_cut, false) && shape == Shape::Line;
+            let clean = (*junk == 0 || *run >= CLEAN_RUN) && !nested;
+            finds(Found::Message { text, shape, truncated, clean, carrier, head: None });
+            match shape {
+                Shape::Json => *run = run.saturating_add(1),
+                Shape::Line if excused => {}
+                Shape::Line => (*junk, *run) = (junk.saturating_add(1), 0),
+            }
+        });
+    }
+}
+
+/// One direction of HTTP.
+#[derive(Debug)]
+struct Http {
+    side: http::Side,
+    head: HttpHead,
+    body: Body,
+    framer: Framer,
+    /// What a tunnel or a WebSocket carries.
+    inside: Option<Box<Reader>>,
+    websocket: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// Nothing of it has come.
+    Begin,
+    /// It is JSON.
+    Json,
+    /// It is something else, or all that is wanted of it has been read.
+    Skip,
+}
+
+impl Http {
+    fn new(role: http::Role) -> Self {
+        Self {
+            side: http::Side::new(role),
+            head: HttpHead::default(),
+            body: Body::Begin,
+            framer: Framer::default(),
+            inside: None,
+            websocket: false,
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], direction: Direction, pool: &mut Pool, finds: &mut Finds<'_>) {
+        let Self { side, head, body, framer, inside, websocket } = self;
+        side.push(bytes, |item| match item {
+            http::Item::Request(request) => {
+                *websocket = request.fields.websocket;
+                note_request(head, &request);
+                finds(Found::Expect(request.expects()));
+                names_of(&request, finds);
+                (*body, _) = (Body::Begin, framer.reset(pool));
+                head_only(head, finds);
+            }
+            http::Item::Response(response) => {
+                *websocket = response.fields.websocket;
+                note_response(head, &response);
+                (*body, _) = (Body::Begin, framer.reset(pool));
+                head_only(head, finds);
+            }
+            http::Item::Body(piece) => {
+                if *body == Body::Begin {
+                    *body = body_kind(piece, head);
+                }
+                if *body == Body::Json {
+                    framer.feed(piece, pool, &mut |framed| {
+                        let Framed { text, shape, truncated, nested } = framed;
+                        if shape == Shape::Json && !nested {
+                            let (carrier, head) = (Carrier::Http, Some(&*head));
+                            finds(Found::Message { text, shape, truncated, clean: true, carrier, head });
+                        }
+                    });
+                }
+            }
+            http::Item::End => framer.reset(pool),
+            http::Item::Tunnel(piece) | http::Item::Opaque(piece) => {
+                let reader =
+                    inside.get_or_insert_with(|| Box::new(Reader::inside(direction, *websocket, finds)));
+                reader.push(piece, pool, finds);
+            }
+            http::Item::NotHttp | http::Item::Overlong => {
+                *inside = Some(Box::new(Reader::inside(direction, false, finds)));
+            }
+        });
+    }
+}
+
+impl Reader {
+    /// A reader for what HTTP carries.
+    fn inside(direction: Direction, is_websocket: bool, finds: &mut Finds<'_>) -> Self {
+        let mut reader = Self::new(direction, true, false);
+        if is_websocket {
+            finds(Found::App(App::WebSocket));
+            reader.state = State::WebSocket(Box::default(), Box::new(Text::new(true)));
+        }
+        reader
+    }
+}
+
+fn websocket(
+    frames: &mut websocket::Stream,
+    text: &mut Text,
+    bytes: &[u8],
+    pool: &mut Pool,
+    finds: &mut Finds<'_>,
+) {
+    frames.push(bytes, |item| {
+        if let websocket::Item::Message { text: message, truncated, .. } = item {
+            // A message ends with its frame, whatever its brackets say.
+            text.framer.reset(pool);
+            let mut any = false;
+            text.framer.feed(message, pool, &mut |framed| {
+                any = true;
+                let Framed { text, shape, nested, .. } = framed;
+                finds(Found::Message {
+                    text,
+                    shape,
+                    truncated,
+                    clean: !nested,
+                    carrier: Carrier::WebSocket,
+                    head: None,
+                });
+            });
+            if !any && !message.is_empty() {
+                let shape = if message.starts_with(b"{") { Shape::Json } else { Shape::Line };
+                finds(Found::Message {
+                    text: message,
+                    shape,
+                    truncated,
+                    clean: true,
+                    carrier: Carrier::WebSocket,
+                    head: None,
+                });
+            }
+        }
+    });
+}
+
+fn tls_item(item: tls::Item<'_>, finds: &mut Finds<'_>) {
+    match item {
+        tls::Item::ClientHello(hello) => {
+            if let Some(name) = &hello.server_name {
+                finds(Found::Name(name, Where::TlsSni, None));
+            }
+        }
+        tls::Item::Certificate(certificate) => {
+            let common = certificate.common_name.and_then(Name::from_bytes);
+            for name in common.iter().chain(&certificate.names) {
+                finds(Found::Name(name, Where::TlsCertificate, None));
+            }
+        }
+        tls::Item::ServerHello(_) | tls::Item::Done | tls::Item::NotTls => {}
+    }
+}
+
+fn body_kind(piece: &[u8], head: &HttpHead) -> Body {
+    let json = matches!(piece.trim_ascii_start(), [b'{' | b'[', ..]);
+    if json && head.content != Content::Html { Body::Json } else { Body::Skip }
+}
+
+/// A head that only mining software sends says enough by itself.
+fn head_only(head: &HttpHead, finds: &mut Finds<'_>) {
+    if head.marks.any() || !head.stratum.is_empty() {
+        let carrier = Carrier::Http;
+        finds(Found::Message {
+            text: b"",
+            shape: Shape::Line,
+            truncated: false,
+            clean: true,
+            carrier,
+            head: Some(head),
+        });
+    }
+}
+
+fn names_of(request: &http::Request<'_>, finds: &mut Finds<'_>) {
+    if let Some(Authority { host: Host::Name(name), port }) = &request.host {
+        let place =
+            if request.method == http::Method::Connect { Where::HttpConnect } else { Where::HttpHost };
+        finds(Found::Name(name, place, *port));
+    }
+}
+
+fn note_request(head: &mut HttpHead, request: &http::Request<'_>) {
+    head.request = true;
+    head.post = request.method == http::Method::Post;
+    head.status = 0;
+    put(&mut head.target, Some(request.target));
+    put(&mut head.agent, request.user_agent);
+    put(&mut head.user, request.user);
+    head.host.clone_from(&request.host);
+    note_fields(head, &request.fields);
+}
+
+fn note_response(head: &mut HttpHead, response: &http::Response<'_>) {
+    head.request = false;
+    head.post = false;
+    head.status = response.status;
+    note_fields(head, &response.fields);
+}
+
+fn note_fields(head: &mut HttpHead, fields: &http::Fields<'_>) {
+    head.marks = fields.marks;
+    head.content = if fields.encoding == Encoding::Identity { fields.content } else { Content::Other };
+    put(&mut head.stratum, fields.stratum);
+}
+
+/// Replaces a text, keeping its memory.
+fn put(into: &mut String, from: Option<&[u8]>) {
+    into.clear();
+    if let Some(from) = from {
+        into.push_str(&String::from_utf8_lossy(from));
+    }
+}

@@ -1,0 +1,116 @@
+//! The shape of a conversation that has no words: who sent how many bytes before the other side spoke.
+//!
+//! Segments say nothing, since a sender may cut them anywhere; turns do, since each side waits for the other's answer.
+
+use pithead_flow::Direction;
+
+/// How many turns are kept; dialects without words give themselves away in the first six.
+const TURNS: usize = 8;
+/// How many first bytes of each direction are kept.
+pub(crate) const HEAD_BYTES: usize = 96;
+
+/// The beginning of a conversation.
+#[derive(Clone, Debug)]
+pub struct Turns {
+    turns: [(Direction, u32); TURNS],
+    count: usize,
+    heads: [[u8; HEAD_BYTES]; 2],
+    lens: [usize; 2],
+    totals: [u64; 2],
+    from_start: bool,
+}
+
+impl Turns {
+    /// A conversation of which nothing was heard yet. `from_start`: whether its connection was seen to open.
+    pub const fn new(from_start: bool) -> Self {
+        Self {
+            turns: [(Direction::Forward, 0); TURNS],
+            count: 0,
+            heads: [[0; HEAD_BYTES]; 2],
+            lens: [0; 2],
+            totals: [0; 2],
+            from_start,
+        }
+    }
+
+    /// Whether the connection was seen to open, so that the first turn is whole.
+    pub const fn from_start(&self) -> bool {
+        self.from_start
+    }
+
+    /// Bytes lost: what follows cannot be measured.
+    pub const fn spoil(&mut self) {
+        self.from_start = false;
+    }
+
+    /// Counts bytes. True when they begin a turn, so that the turn before is complete.
+    pub fn push(&mut self, direction: Direction, bytes: &[u8]) -> bool {
+        let way = direction.index();
+        let room = HEAD_BYTES - self.lens[way];
+        let kept = bytes.len().min(room);
+        self.heads[way][self.lens[way]..self.lens[way] + kept].copy_from_slice(&bytes[..kept]);
+        self.lens[way] += kept;
+        self.totals[way] += bytes.len() as u64;
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        if let Some((last, sum)) = self.count.checked_sub(1).and_then(|last| self.turns.get_mut(last))
+            && *last == direction
+        {
+            *sum = sum.saturating_add(len);
+            return false;
+        }
+        if let Some(turn) = self.turns.get_mut(self.count) {
+            *turn = (direction, len);
+            self.count += 1;
+            return true;
+        }
+        false
+    }
+
+    /// The turns so far, the last one possibly unfinished.
+    pub fn all(&self) -> &[(Direction, u32)] {
+        &self.turns[..self.count]
+    }
+
+    /// Whether no more turns are kept.
+    pub const fn is_full(&self) -> bool {
+        self.count == TURNS
+    }
+
+    /// The first bytes of a direction.
+    pub fn head(&self, direction: Direction) -> &[u8] {
+        &self.heads[direction.index()][..self.lens[direction.index()]]
+    }
+
+    /// All bytes of a direction.
+    pub const fn total(&self, direction: Direction) -> u64 {
+        self.totals[direction.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Direction::{Backward, Forward};
+
+    #[test]
+    fn segments_of_one_side_are_one_turn() {
+        let mut turns = Turns::new(true);
+        assert!(turns.push(Forward, &[1; 40]));
+        assert!(!turns.push(Forward, &[2; 24]));
+        assert!(turns.push(Backward, &[3; 234]));
+        assert_eq!(turns.all(), [(Forward, 64), (Backward, 234)]);
+        assert_eq!(turns.head(Forward).len(), 64);
+        assert_eq!(turns.head(Backward).len(), HEAD_BYTES);
+        assert_eq!(turns.total(Backward), 234);
+    }
+
+    #[test]
+    fn a_long_conversation_is_cut() {
+        let mut turns = Turns::new(true);
+        for n in 0..100 {
+            turns.push(if n % 2 == 0 { Forward } else { Backward }, b"x");
+        }
+        assert!(turns.is_full());
+        assert_eq!(turns.total(Forward), 50);
+    }
+}
