@@ -1,0 +1,130 @@
+//! What time it is, as far as frames can tell.
+//!
+//! Expiry needs one clock for all flows, and it must be a function of the frames alone, so that a replay gives the same
+//! answer with any number of workers: each of them shows every frame's time to its own `Clock`. Times in real captures
+//! run back and jump; one frame with a wrong time must not end every flow, and a second capture file that is older than the
+//! first must not end its own flows at once.
+
+use std::time::Duration;
+
+use pithead_wire::Timestamp;
+
+/// How far time may go back before it is more than frames out of order.
+const BACK: Duration = Duration::from_secs(60);
+/// How far time may jump ahead before more frames have to agree.
+const AHEAD: Duration = Duration::from_secs(3600);
+/// How many frames in a row must agree on a jump.
+const AGREE: u32 = 16;
+
+/// The time of a link, moved by its frames.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    now: Option<Timestamp>,
+    doubts: u32,
+    jumps_back: u64,
+}
+
+/// What a frame did to the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// Time stays, or moves within its second.
+    Within,
+    /// A new second has begun.
+    Second,
+    /// Time went back for good; the time until which the old run lasted.
+    Back(Timestamp),
+}
+
+impl Clock {
+    /// The time now: no earlier than any frame's but those that were not believed. The epoch, before the first frame.
+    pub fn now(&self) -> Timestamp {
+        self.now.unwrap_or_default()
+    }
+
+    /// How often time went back by more than frames out of order explain.
+    pub const fn jumps_back(&self) -> u64 {
+        self.jumps_back
+    }
+
+    /// Shows the clock a frame's time.
+    pub fn observe(&mut self, at: Timestamp) -> Moved {
+        let Some(now) = self.now else {
+            self.now = Some(at);
+            return Moved::Second;
+        };
+        let (ahead, back) = (at.since(now), now.since(at));
+        if ahead <= AHEAD && back <= BACK {
+            self.doubts = 0;
+            return if at > now { self.advance(now, at) } else { Moved::Within };
+        }
+        self.doubts += 1;
+        if self.doubts < AGREE {
+            return Moved::Within;
+        }
+        self.doubts = 0;
+        if at > now {
+            return self.advance(now, at);
+        }
+        self.now = Some(at);
+        self.jumps_back += 1;
+        Moved::Back(now)
+    }
+
+    fn advance(&mut self, now: Timestamp, at: Timestamp) -> Moved {
+        self.now = Some(at);
+        if second(now) == second(at) { Moved::Within } else { Moved::Second }
+    }
+}
+
+/// The second in which a time lies.
+pub(crate) fn second(at: Timestamp) -> i64 {
+    at.nanos().div_euclid(1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: i64) -> Timestamp {
+        Timestamp::new(seconds, 0)
+    }
+
+    #[test]
+    fn frames_out_of_order_do_not_turn_it_back() {
+        let mut clock = Clock::default();
+        assert_eq!(clock.observe(at(100)), Moved::Second);
+        assert_eq!(clock.observe(at(70)), Moved::Within);
+        assert_eq!(clock.observe(at(101)), Moved::Second);
+        assert_eq!(clock.observe(Timestamp::new(101, 5)), Moved::Within);
+        assert_eq!(clock.now(), Timestamp::new(101, 5));
+    }
+
+    #[test]
+    fn one_wrong_frame_is_not_believed() {
+        let mut clock = Clock::default();
+        clock.observe(at(100));
+        assert_eq!(clock.observe(at(9_000_000)), Moved::Within);
+        assert_eq!(clock.observe(at(101)), Moved::Second);
+        assert_eq!(clock.now(), at(101));
+    }
+
+    #[test]
+    fn an_older_file_turns_it_back_once() {
+        let mut clock = Clock::default();
+        clock.observe(at(1_000_000));
+        let moves: Vec<Moved> = (0..40).map(|n| clock.observe(at(500 + n))).collect();
+        assert_eq!(moves.iter().filter(|moved| matches!(moved, Moved::Back(_))).count(), 1);
+        assert_eq!(clock.now(), at(539));
+        assert_eq!(clock.jumps_back(), 1);
+    }
+
+    #[test]
+    fn a_long_silence_is_believed_when_frames_agree() {
+        let mut clock = Clock::default();
+        clock.observe(at(100));
+        for _ in 0..AGREE {
+            clock.observe(at(30_000_000));
+        }
+        assert_eq!(clock.now(), at(30_000_000));
+    }
+}
