@@ -71,7 +71,7 @@ enum Compiled {
 pub enum EngineKind {
     /// Hyperscan, or Vectorscan in its place, from the system's libhs.
     Hyperscan,
-    /// Aho-Corasick in Rust: on every machine, some ten times slower.
+    /// Aho-Corasick in Rust: on every machine, five to ten times slower.
     AhoCorasick,
 }
 

@@ -10,7 +10,7 @@ pub enum Error {
     #[error("no patterns: nothing could ever be found")]
     NoPatterns,
     /// More patterns than [`MAX_PATTERNS`].
-    #[error("{count} patterns: at most {MAX_PATTERNS} fit (take names out of the lists)")]
+    #[error("{count} patterns: at most {MAX_PATTERNS} fit one database")]
     TooManyPatterns {
         /// How many there were.
         count: usize,
