@@ -41,6 +41,10 @@ pub struct Question {
 }
 
 /// One answer that leads from a name to somewhere.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "told one at a time and gone; a box would be an allocation each"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The name has this address.
@@ -210,6 +214,7 @@ impl Text {
 }
 
 /// What a [`Stream`] finds.
+#[allow(clippy::large_enum_variant, reason = "lent to a sink and gone; a box would be an allocation each")]
 #[derive(Clone, Debug)]
 pub enum Item<'a> {
     /// A message.

@@ -105,6 +105,7 @@ impl fmt::Display for Name {
 }
 
 /// Where somebody wants to go: a name to be looked up, or an address.
+#[allow(clippy::large_enum_variant, reason = "names are the rule, and stay off the heap on purpose")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
     /// A host name.

@@ -166,9 +166,9 @@ impl Half {
 ///
 /// Three bytes can be a greeting of SOCKS 5, so each of them is weighed; SOCKS 4 has to show its whole user.
 pub fn looks_like_client(bytes: &[u8]) -> Option<bool> {
-    match bytes.first()? {
-        &VERSION_5 => looks_like_greeting(bytes),
-        &VERSION_4 => looks_like_request_4(bytes),
+    match *bytes.first()? {
+        VERSION_5 => looks_like_greeting(bytes),
+        VERSION_4 => looks_like_request_4(bytes),
         _ => Some(false),
     }
 }

@@ -51,6 +51,7 @@ pub enum Role {
 ///
 /// A message is a head, its body in any number of pieces, and an end; a body that lasts until the connection closes has
 /// no end.
+#[allow(clippy::large_enum_variant, reason = "lent to a sink and gone; a box would be an allocation each")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item<'a> {
     /// The head of a request.

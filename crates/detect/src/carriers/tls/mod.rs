@@ -26,6 +26,7 @@ const CERTIFICATE: u8 = 11;
 const SERVER_HELLO_DONE: u8 = 14;
 
 /// What a [`Client`] or a [`Server`] finds.
+#[allow(clippy::large_enum_variant, reason = "lent to a sink and gone; a box would be an allocation each")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item<'a> {
     /// What the client asks for.

@@ -18,7 +18,7 @@ const HEADER: usize = 5;
 /// the text ones can.
 pub fn looks_like(bytes: &[u8]) -> Option<bool> {
     let mut cursor = Cursor::new(bytes);
-    let Some(kind) = cursor.u8() else { return None };
+    let kind = cursor.u8()?;
     if !matches!(kind, CHANGE_CIPHER_SPEC | ALERT | HANDSHAKE | APPLICATION) {
         return Some(false);
     }

@@ -13,9 +13,9 @@ fn heard(bytes: &[u8], lengths: &[usize], server: bool) -> Vec<String> {
     for piece in pieces(bytes, lengths) {
         let sink = |item: Item<'_>| said.push(format!("{item:?}"));
         if server {
-            other.push(piece, sink)
+            other.push(piece, sink);
         } else {
-            one.push(piece, sink)
+            one.push(piece, sink);
         }
         assert!(one.side.handshake.held().max(other.side.handshake.held()) <= MAX_HANDSHAKE);
     }
@@ -144,8 +144,11 @@ fn drafts_placeholders_and_hidden_hellos() {
     assert!(said[0].contains("server_name: None"));
 }
 
-/// What `tls-parser` makes of one record: the name, the first protocol, the highest version, the suites.
-fn other_opinion(record: &[u8]) -> Option<(Option<String>, Option<Vec<u8>>, u16, usize)> {
+/// The name, the first protocol, the highest version and the number of suites in a ClientHello.
+type Opinion = (Option<String>, Option<Vec<u8>>, u16, usize);
+
+/// What `tls-parser` makes of one record.
+fn other_opinion(record: &[u8]) -> Option<Opinion> {
     let (_, plain) = tls_parser::parse_tls_plaintext(record).ok()?;
     let Some(TlsMessage::Handshake(TlsMessageHandshake::ClientHello(hello))) = plain.msg.first() else {
         return None;
@@ -156,7 +159,7 @@ fn other_opinion(record: &[u8]) -> Option<(Option<String>, Option<Vec<u8>>, u16,
     for extension in extensions {
         match extension {
             TlsExtension::SNI(names) => {
-                name = names.first().map(|it| String::from_utf8_lossy(it.1).to_lowercase())
+                name = names.first().map(|it| String::from_utf8_lossy(it.1).to_lowercase());
             }
             TlsExtension::ALPN(offers) => alpn = offers.first().map(|it| it.to_vec()),
             TlsExtension::SupportedVersions(versions) => version = versions.iter().map(|it| it.0).max()?,
@@ -166,7 +169,7 @@ fn other_opinion(record: &[u8]) -> Option<(Option<String>, Option<Vec<u8>>, u16,
     Some((name, alpn, version, hello.ciphers.len()))
 }
 
-fn opinion(record: &[u8]) -> Option<(Option<String>, Option<Vec<u8>>, u16, usize)> {
+fn opinion(record: &[u8]) -> Option<Opinion> {
     let mut said = None;
     Client::new().push(record, |item| {
         if let Item::ClientHello(it) = item {
