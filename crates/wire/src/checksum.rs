@@ -5,15 +5,19 @@
 use std::net::IpAddr;
 
 /// Whether bytes that contain their own checksum add up, given the sum of what else it covers.
+// Out of line, since it is rarely asked for.
+#[inline(never)]
 pub(crate) fn holds(bytes: &[u8], covered: u64) -> bool {
     fold(covered + sum(bytes)) == 0xffff
 }
 
 /// The sum of the pseudo-header that TCP and UDP checksums cover.
+#[inline(always)]
 pub(crate) fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, length: usize) -> u64 {
     address(source) + address(destination) + u64::from(protocol) + length as u64
 }
 
+#[inline(always)]
 fn address(address: IpAddr) -> u64 {
     match address {
         IpAddr::V4(address) => sum(&address.octets()),
@@ -21,6 +25,7 @@ fn address(address: IpAddr) -> u64 {
     }
 }
 
+#[inline(always)]
 fn sum(bytes: &[u8]) -> u64 {
     // 64 bits hold the sum of 2^32 words, far more than a frame has.
     let (words, rest) = bytes.as_chunks::<4>();

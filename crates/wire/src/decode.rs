@@ -1,10 +1,11 @@
 //! From a frame to its innermost packet: the two ways in.
 //!
 //! A frame is peeled layer by layer, each layer a function that calls the next one in with a view of what it carries and the
-//! [`Trail`] of what was met before. The budget of a step is a few compares: plain Ethernet, IPv4 and TCP are the first
-//! arm of every `match`, and nothing of what tunnels need is touched on that path.
+//! [`Trail`] of what was met before. The budget is 30 cycles for plain Ethernet, IP and TCP, a tenth of what a packet may
+//! cost at 10 million a second: some 120 instructions, no call, and nothing touched of what tunnels need.
 
-use crate::ip::Datagram;
+use crate::ethernet::ethertype;
+use crate::ip::{Datagram, straight_ipv4};
 use crate::trail::Trail;
 use crate::{Decoded, Discard, LinkType, Tags, framing};
 use std::net::IpAddr;
@@ -27,8 +28,14 @@ pub enum Checksums {
 ///
 /// # Errors
 /// Returns the reason for which the frame holds no packet.
-#[inline]
 pub fn decode(link: LinkType, frame: &[u8], checksums: Checksums) -> Result<Decoded<'_>, Discard> {
+    // What most frames are, in one straight line; everything else is a call away.
+    if link == LinkType::ETHERNET
+        && let Some((header, rest)) = frame.split_first_chunk::<14>()
+        && [header[12], header[13]] == ethertype::IPV4.to_be_bytes()
+    {
+        return straight_ipv4(rest, Trail::new(checksums));
+    }
     framing::frame(link, frame, Trail::new(checksums))
 }
 

@@ -14,7 +14,7 @@ pub enum Discard {
     BadIpHeader,
     /// The TCP or UDP header is cut short, or its lengths contradict each other.
     BadTransport,
-    /// More layers of encapsulation than are followed.
+    /// More layers of encapsulation, or more IP extension headers, than are followed.
     TooDeep,
     /// A checksum is wrong, and checksums were to be verified.
     BadChecksum,
@@ -46,6 +46,19 @@ impl Discard {
             Self::TooDeep => "too_deep",
             Self::BadChecksum => "bad_checksum",
             Self::BadFragment => "bad_fragment",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_in_their_places_under_names_of_their_own() {
+        for (place, reason) in Discard::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+            assert_eq!(Discard::ALL.iter().filter(|other| other.name() == reason.name()).count(), 1);
         }
     }
 }

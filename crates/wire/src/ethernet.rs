@@ -31,13 +31,12 @@ pub(crate) mod ethertype {
 }
 
 /// Decodes from the destination address on.
-#[inline]
 pub(crate) fn ethernet(bytes: &[u8], trail: Trail) -> Outcome<'_> {
     let Some((header, rest)) = bytes.split_first_chunk::<14>() else {
         return Err(Discard::TruncatedLink);
     };
     let kind = u16::from_be_bytes([header[12], header[13]]);
-    if kind == ethertype::IPV4 { ipv4(rest, trail) } else { typed_or_sized(kind, rest, trail) }
+    typed_or_sized(kind, rest, trail)
 }
 
 /// Whether an Ethernet header stands here whose EtherType leads on: a look ahead where nothing says what follows.
@@ -90,7 +89,6 @@ pub(crate) fn llc(bytes: &[u8], trail: Trail) -> Outcome<'_> {
     }
 }
 
-#[inline(never)]
 fn typed_or_sized(kind: u16, bytes: &[u8], trail: Trail) -> Outcome<'_> {
     if kind <= MAX_LENGTH { llc(bytes, trail) } else { network(kind, bytes, trail) }
 }

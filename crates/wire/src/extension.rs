@@ -14,7 +14,7 @@ const MAX_EXTENSIONS: u8 = 8;
 
 impl<'a> Datagram<'a> {
     /// Whether such a header stands between this datagram's header and its transport.
-    pub(crate) const fn is_extension(&self, number: u8) -> bool {
+    pub(crate) const fn is_extension(self, number: u8) -> bool {
         match number {
             protocol::AUTHENTICATION => true,
             protocol::HOP_BY_HOP
@@ -29,7 +29,7 @@ impl<'a> Datagram<'a> {
     }
 
     /// Decodes what follows the extension header that the payload begins with.
-    pub(crate) fn extension(&self, number: u8) -> Outcome<'a> {
+    pub(crate) fn extension(self, number: u8) -> Outcome<'a> {
         let Some(header) = self.payload.first_chunk::<8>() else {
             return Err(Discard::BadIpHeader);
         };
@@ -49,7 +49,7 @@ impl<'a> Datagram<'a> {
     }
 
     /// Decodes from a fragment header on.
-    fn fragmented(&self, header: &[u8; 8]) -> Outcome<'a> {
+    fn fragmented(self, header: &[u8; 8]) -> Outcome<'a> {
         if self.whole {
             return Err(Discard::BadFragment);
         }
@@ -66,11 +66,11 @@ impl<'a> Datagram<'a> {
     }
 
     /// The datagram behind an extension header of so many bytes.
-    fn without(&self, length: usize) -> Result<Self, Discard> {
+    fn without(self, length: usize) -> Result<Self, Discard> {
         let payload = self.payload.get(length..).ok_or(Discard::BadIpHeader)?;
         // As many are left of the greater length: the payload is never longer.
         let payload_len = self.payload_len.saturating_sub(length);
-        Ok(Self { payload, payload_len, extensions: self.extensions + 1, ..*self })
+        Ok(Self { payload, payload_len, extensions: self.extensions + 1, ..self })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The outermost header, by link type, other than Ethernet's own.
+//! The outermost header, by link type.
 //!
 //! Relies on the link types of <https://www.tcpdump.org/linktypes.html>. Radio and bus captures are left out: none of them
 //! is what a tap or a server sees.
@@ -10,15 +10,9 @@ use crate::trail::{Outcome, Trail};
 use crate::{Discard, LinkType};
 
 /// Decodes a frame of the given link type.
-#[inline]
 pub(crate) fn frame(link: LinkType, bytes: &[u8], trail: Trail) -> Outcome<'_> {
-    if link == LinkType::ETHERNET { ethernet(bytes, trail) } else { uncommon(link, bytes, trail) }
-}
-
-// Kept out of line, so that Ethernet's path stays short.
-#[inline(never)]
-fn uncommon(link: LinkType, bytes: &[u8], trail: Trail) -> Outcome<'_> {
     match link {
+        LinkType::ETHERNET => ethernet(bytes, trail),
         LinkType::NULL | LinkType::LOOP => loopback(bytes, trail),
         LinkType::PPP => ppp(bytes, trail),
         LinkType::PPP_HDLC => hdlc(bytes, trail),

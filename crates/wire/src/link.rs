@@ -28,7 +28,7 @@ impl LinkType {
     /// Linux cooked capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
 
-    /// Whether [`decode`](crate::decode) knows this type.
+    /// Whether [`decode`](crate::decode()) knows this type.
     pub const fn is_supported(self) -> bool {
         // 12 and 14 are DLT_RAW as some BSDs wrote it into files.
         matches!(self.0, 0 | 1 | 9 | 12 | 14 | 50 | 101 | 108 | 113 | 228 | 229 | 276)
@@ -81,5 +81,23 @@ impl fmt::Display for LinkType {
             Some(name) => write!(f, "{name} ({})", self.0),
             None => write!(f, "link type {}", self.0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_itself_by_name_and_number() {
+        assert_eq!(LinkType(105).to_string(), "IEEE802_11 (105)");
+        assert_eq!(LinkType(4711).to_string(), "link type 4711");
+    }
+
+    #[test]
+    fn every_supported_type_has_a_name() {
+        assert!(
+            (0..=u16::MAX).map(LinkType).filter(|link| link.is_supported()).all(|link| link.name().is_some())
+        );
     }
 }

@@ -31,20 +31,24 @@ impl Overlay {
     /// The kind of tunnel that packets between these ports may be.
     #[inline]
     pub(crate) const fn on_ports(source: u16, destination: u16) -> Option<Self> {
-        match destination {
-            // The second is what Linux used before there was a number, and flannel still does.
-            4789 | 8472 => Some(Self::Vxlan),
-            4790 => Some(Self::VxlanGpe),
-            6081 => Some(Self::Geneve),
-            // The peers of these answer from the known port.
-            2152 => Some(Self::GtpU),
-            3544 => Some(Self::Teredo),
-            _ => match source {
-                2152 => Some(Self::GtpU),
-                3544 => Some(Self::Teredo),
-                _ => None,
-            },
+        // The destination decides; but answers are seen that come from the known port and go to the asker's.
+        match Self::on_port(destination) {
+            None => Self::on_port(source),
+            overlay => overlay,
         }
+    }
+
+    #[inline]
+    const fn on_port(port: u16) -> Option<Self> {
+        Some(match port {
+            // The second is what Linux used before there was a number, and flannel still does.
+            4789 | 8472 => Self::Vxlan,
+            4790 => Self::VxlanGpe,
+            6081 => Self::Geneve,
+            2152 => Self::GtpU,
+            3544 => Self::Teredo,
+            _ => return None,
+        })
     }
 
     /// Decodes what is inside, given the UDP payload and its length on the wire.
@@ -69,14 +73,19 @@ fn vxlan(payload: &[u8], trail: Trail) -> Outcome<'_> {
     ethernet(inner, trail.deeper()?.with_vni(network(header)))
 }
 
-/// As VXLAN, with version 0 and a next protocol.
+/// As VXLAN, with version 0 and a next protocol. The flag that announces the latter is left out by some senders.
 fn vxlan_gpe(payload: &[u8], trail: Trail) -> Outcome<'_> {
     let (header, inner) = split_header(payload)?;
-    // Two reserved bits, two of version, identifier valid, protocol there.
-    if header[0] & 0xfc != 0x0c {
+    // Two bits of version, identifier valid.
+    if header[0] & 0x38 != 0x08 {
         return Err(Discard::NotIp);
     }
-    numbered(header[3], inner, trail.deeper()?.with_vni(network(header)))
+    let trail = trail.deeper()?.with_vni(network(header));
+    match header[3] {
+        // A plain VXLAN sender.
+        0 => ethernet(inner, trail),
+        protocol => numbered(protocol, inner, trail),
+    }
 }
 
 /// Version 0 and option length, flags, EtherType, network identifier.
@@ -219,7 +228,12 @@ mod tests {
         // A service header in between: two words, IPv4 next.
         let service = [0x0f, 0xc2, 2, 1, 0, 0, 1, 255];
         assert_eq!(seen(4790, &[&[0x0c, 0, 0, 4, 0, 0, 7, 0], &service, &ip]), Ok((2, Some(7), 6)));
-        assert_eq!(seen(4790, &[&[0x08, 0, 0, 1, 0, 0, 7, 0], &ip]), PLAIN);
+        // Without the flag, and as plain VXLAN.
+        assert_eq!(seen(4790, &[&[0x08, 0, 0, 1, 0, 0, 7, 0], &ip]), Ok((1, Some(7), 6)));
+        assert_eq!(seen(4790, &[&[0x08, 0, 0, 0, 0, 0, 7, 0], &frame()]), Ok((1, Some(7), 6)));
+        // Version 1; no such protocol.
+        assert_eq!(seen(4790, &[&[0x1c, 0, 0, 1, 0, 0, 7, 0], &ip]), PLAIN);
+        assert_eq!(seen(4790, &[&[0x0c, 0, 0, 9, 0, 0, 7, 0], &ip]), PLAIN);
     }
 
     #[test]
@@ -288,16 +302,17 @@ mod tests {
         // A bubble keeps a mapping open and has no payload.
         assert_eq!(seen(3544, &[&craft::ipv6(59, &[])]), Ok((1, None, 59)));
         assert_eq!(seen(3544, &[&craft::tcp_in_ipv4(b"a")]), PLAIN);
-        assert_eq!(seen(3544, &[&ip[..50]]), PLAIN);
+        // One byte short of what its header says.
+        assert_eq!(seen(3544, &[&ip[..ip.len() - 1]]), PLAIN);
+        assert_eq!(seen(3544, &[&origin, &ip[..ip.len() - 1]]), PLAIN);
         assert_eq!(seen(3544, &[&[0, 1, 255, 255]]), PLAIN);
         assert_eq!(seen(3544, &[]), PLAIN);
     }
 
     #[test]
-    fn answers_come_from_the_known_port() {
+    fn the_destination_decides_between_two_known_ports() {
         assert_eq!(Overlay::on_ports(2152, 40_000), Some(Overlay::GtpU));
-        assert_eq!(Overlay::on_ports(3544, 40_000), Some(Overlay::Teredo));
-        assert_eq!(Overlay::on_ports(4789, 40_000), None);
+        assert_eq!(Overlay::on_ports(4789, 6081), Some(Overlay::Geneve));
         assert_eq!(Overlay::on_ports(53, 40_000), None);
     }
 

@@ -36,3 +36,26 @@ impl Timestamp {
         Self(self.0.saturating_add(if nanos > i64::MAX as u128 { i64::MAX } else { nanos as i64 }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_on_and_back() {
+        let (early, late) = (Timestamp::new(1, 5), Timestamp::new(3, 0));
+        assert_eq!(early.nanos(), 1_000_000_005);
+        assert_eq!(late.since(early), Duration::from_nanos(1_999_999_995));
+        assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(early.after(Duration::from_nanos(1_999_999_995)), late);
+    }
+
+    #[test]
+    fn saturates_at_the_ends() {
+        let (first, last) = (Timestamp::from_nanos(i64::MIN), Timestamp::from_nanos(i64::MAX));
+        assert_eq!(Timestamp::new(i64::MAX, 1), last);
+        assert_eq!(Timestamp::new(i64::MIN, 0), first);
+        assert_eq!(last.after(Duration::MAX), last);
+        assert_eq!(last.since(first), Duration::from_nanos(i64::MAX as u64));
+    }
+}

@@ -10,8 +10,8 @@ use crate::{Checksums, Decoded, Discard, Flags, Tcp, Transport, Udp, checksum};
 
 impl<'a> Datagram<'a> {
     /// Decodes a TCP segment.
-    #[inline]
-    pub(crate) fn tcp(&self) -> Outcome<'a> {
+    #[inline(always)]
+    pub(crate) fn tcp(self) -> Outcome<'a> {
         let Some(header) = self.payload.first_chunk::<20>() else {
             return Err(Discard::BadTransport);
         };
@@ -34,8 +34,8 @@ impl<'a> Datagram<'a> {
     }
 
     /// Decodes a UDP datagram, or what is inside where it is a tunnel.
-    #[inline]
-    pub(crate) fn udp(&self) -> Outcome<'a> {
+    #[inline(always)]
+    pub(crate) fn udp(self) -> Outcome<'a> {
         let Some(header) = self.payload.first_chunk::<8>() else {
             return Err(Discard::BadTransport);
         };
@@ -59,7 +59,7 @@ impl<'a> Datagram<'a> {
 
     /// The length of header and payload, given what the header says.
     #[inline]
-    const fn udp_len(&self, said: usize) -> Result<usize, Discard> {
+    const fn udp_len(self, said: usize) -> Result<usize, Discard> {
         if said >= 8 && (said <= self.payload_len || !self.sized) {
             return Ok(said);
         }
@@ -68,16 +68,11 @@ impl<'a> Datagram<'a> {
     }
 
     /// Whether checksums are to be verified, this one can be, and it is wrong.
-    #[inline]
-    fn is_corrupt(&self, protocol: u8, length: usize) -> bool {
-        self.trail.checksums == Checksums::Verify
-            && self.sized
-            && self.addressed
-            && self.mismatches(protocol, length)
-    }
-
-    #[inline(never)]
-    fn mismatches(&self, protocol: u8, length: usize) -> bool {
+    #[inline(always)]
+    fn is_corrupt(self, protocol: u8, length: usize) -> bool {
+        if self.trail.checksums == Checksums::Ignore || !self.sized || !self.addressed {
+            return false;
+        }
         let covered = checksum::pseudo_header(self.source, self.destination, protocol, length);
         self.payload.get(..length).is_some_and(|bytes| !checksum::holds(bytes, covered))
     }
@@ -177,6 +172,10 @@ mod tests {
             assert_eq!(verify(&bytes), Err(Discard::BadChecksum));
             bytes.pop();
             assert_eq!(verify(&bytes), Ok(()), "a sliced packet cannot be verified");
+            if bytes[0] >> 4 == 6 {
+                bytes[4..6].fill(0);
+                assert_eq!(verify(&bytes), Ok(()), "nor one that offload was still to sum");
+            }
         }
     }
 
