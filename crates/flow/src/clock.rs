@@ -41,6 +41,12 @@ impl Clock {
         self.now.unwrap_or_default()
     }
 
+    /// The time as a frame of `at` has it: the clock's, unless the frame is from so long ago that it is of another time.
+    pub fn with(&self, at: Timestamp) -> Timestamp {
+        let now = self.now();
+        if now.since(at) > BACK { at } else { at.max(now) }
+    }
+
     /// How often time went back by more than frames out of order explain.
     pub const fn jumps_back(&self) -> u64 {
         self.jumps_back

@@ -11,7 +11,7 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use pithead_wire::{Flags, Packet, Timestamp, Transport};
 
-use crate::clock::{Clock, Moved};
+use crate::clock::{Clock, Moved, second};
 use crate::flow::{Direction, End, Flow, Mark, State};
 use crate::key::Key;
 use crate::wheel::{NONE, Wheel};
@@ -199,7 +199,7 @@ impl FlowTable {
     fn ends_before(&mut self, index: u32, at: Timestamp, opening: Option<u32>, clock: &Clock) -> bool {
         let flow = &self.flows[index as usize];
         let deadline = flow.last.after(self.timeouts.of(flow.state));
-        if at.max(clock.now()) > deadline {
+        if clock.with(at) > deadline {
             let reason = if flow.state == State::Closed { End::Closed } else { End::Timeout };
             self.end(index, reason, deadline);
             return true;
@@ -312,12 +312,14 @@ impl FlowTable {
         }
     }
 
-    /// Ends every flow that is over by `now`, wherever it hangs.
+    /// Ends the flows that ran out in the second of `now`, which no sweep will come by any more. Those that ran out earlier have been
+    /// swept, but for flows that began while the clock was in doubt, and these belong to the time to come.
     fn sweep_all(&mut self, now: Timestamp) {
         let mut over: Vec<u32> = self.index.iter().copied().collect();
         over.retain(|&index| {
             let flow = &self.flows[index as usize];
-            now > flow.last.after(self.timeouts.of(flow.state))
+            let deadline = flow.last.after(self.timeouts.of(flow.state));
+            now > deadline && second(deadline) == second(now)
         });
         over.sort_unstable_by_key(|&index| self.flows[index as usize].first_frame);
         for index in over {
