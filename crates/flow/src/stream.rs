@@ -1,0 +1,409 @@
+//! One direction of a TCP connection, put in order by sequence number.
+//!
+//! A [`Half`] takes segments as they were captured and lends out the byte stream piece by piece. It trusts nobody: bytes
+//! claimed twice with different content are shown in both readings, since which one the receiver took depends on its
+//! system, on checksums and on hop counts that a sensor cannot see; and a segment from far away moves the position only as
+//! long as the stream does not go on where it was. It relies on nothing but sequence numbers: no clock, no flags. What the
+//! bytes mean is left to others, and so is which of two connections on the same ports a segment belongs to.
+//!
+//! In order, a segment costs a copy of at most `history` bytes and no allocation once the history has grown.
+
+mod limits;
+mod oddities;
+mod pieces;
+mod window;
+
+pub use limits::StreamLimits;
+pub use oddities::Oddities;
+pub(crate) use pieces::Pieces;
+
+use oddities::bump;
+use pieces::ahead_of;
+use window::{Front, Overlaid, Window};
+
+/// How far from the expected position a segment may lie and still belong there. The usual receive windows are smaller.
+const REACH: u32 = 1 << 20;
+
+/// The most bytes taken from one segment; only a jumbogram could hold more.
+const LONGEST: usize = REACH as usize;
+
+/// A TCP segment's place and payload.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// Sequence number of the first payload byte (one more than that of a SYN in the same segment).
+    pub sequence: u32,
+    /// The payload bytes that the capture kept.
+    pub payload: &'a [u8],
+    /// How many payload bytes there were on the wire; the tail beyond `payload` counts as missing.
+    pub payload_len: usize,
+}
+
+/// What a [`Half`] lends out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// The next bytes in order.
+    Data(&'a [u8]),
+    /// So many bytes are missing here, 0 if nobody knows how many. What follows does not adjoin what came before.
+    Gap(u64),
+    /// Another reading of recent bytes, from as far back as they are kept. It need not end where `Data` does.
+    ///
+    /// Shown when content was contradicted ([`Oddities::conflicts`] tells) and when late bytes completed what had been
+    /// given as a gap or lay before the first segment seen.
+    Rival(&'a [u8]),
+}
+
+type Sink<'s> = dyn FnMut(Piece<'_>) + 's;
+
+/// One direction of a TCP connection.
+#[derive(Clone, Debug)]
+pub struct Half {
+    window: Window,
+    /// The place left at the last jump, in case the stream goes on there.
+    spare: Option<Box<Window>>,
+    held: Pieces,
+    /// How far the receiver has acknowledged; never behind the window's end.
+    acked: u32,
+    /// The first sequence number ever set or seen.
+    start: u32,
+    shown: u32,
+    inspected: u32,
+    oddities: Oddities,
+    /// A position is known.
+    begun: bool,
+    /// Something was delivered.
+    delivered: bool,
+    /// The second reading holds bytes that have not been shown.
+    unshown: bool,
+}
+
+impl Default for Half {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Half {
+    /// A stream of which nothing is known; its first segment will fix where it begins.
+    pub const fn new() -> Self {
+        Self {
+            window: Window::at(0, true),
+            spare: None,
+            held: Pieces::new(),
+            acked: 0,
+            start: 0,
+            shown: 0,
+            inspected: 0,
+            oddities: Oddities::new(),
+            begun: false,
+            delivered: false,
+            unshown: false,
+        }
+    }
+
+    /// Notes a SYN: the stream's first byte has this number.
+    ///
+    /// A SYN that comes when another position is known moves nothing by itself; the stream will go on at whichever place
+    /// the next bytes belong to.
+    pub fn synchronize(&mut self, sequence: u32) {
+        if !self.begun {
+            return self.begin(sequence, false);
+        }
+        let early = ahead_of(self.window.front(), sequence);
+        // Segments can overtake their SYN. The window is open to them already.
+        let late_syn = self.window.is_open() && (0..=REACH as i32).contains(&early);
+        if sequence != self.start && !late_syn {
+            self.spare = Some(Box::new(Window::at(sequence, false)));
+        }
+    }
+
+    /// Takes a segment and lends out what it completes.
+    pub fn push(&mut self, segment: Segment<'_>, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        let Segment { sequence, payload, payload_len } = segment;
+        let payload = payload.get(..LONGEST).unwrap_or(payload);
+        let wire = payload_len.min(LONGEST).max(payload.len());
+        if wire == 0 {
+            return;
+        }
+        self.choose(sequence, limits, sink);
+        let ahead = ahead_of(sequence, self.window.end());
+        if wire == 1 && ahead == -1 {
+            return self.probe(payload);
+        }
+        let late = if ahead < 0 { self.compare(sequence, payload, limits) } else { Late::Nothing };
+        let old = ahead.min(0).unsigned_abs() as usize;
+        if wire > old {
+            let new = payload.get(old..).unwrap_or_default();
+            self.accept(
+                sequence.wrapping_add(old as u32),
+                new,
+                (wire - old - new.len()) as u32,
+                limits,
+                sink,
+            );
+        }
+        self.show_late(late, sequence, payload, limits, sink);
+        self.show_pending(limits, sink);
+    }
+
+    /// Notes that the receiver acknowledged all bytes before `ack`. What it has and we never saw is lost to us: if later
+    /// bytes are held, the gap before them is skipped at once.
+    ///
+    /// While nothing is held there is no hurry, and the bytes may still come: the two directions of a connection are
+    /// often captured with some delay between them.
+    pub fn acknowledged(&mut self, ack: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        let reach = 0..=REACH as i32;
+        let plausible = self.begun && reach.contains(&ahead_of(ack, self.window.end()));
+        if plausible && ahead_of(ack, self.acked) > 0 {
+            self.acked = ack;
+            self.skip_acknowledged(limits, sink);
+            self.show_pending(limits, sink);
+        }
+    }
+
+    /// Ends the stream: lends out what is held, with gaps.
+    pub fn finish(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        self.flush(limits, sink);
+        // A FIN is acknowledged as if it were a byte.
+        let unseen = self.acked.wrapping_sub(self.window.end());
+        if self.begun && unseen > 1 {
+            self.lose(unseen, limits, sink);
+        }
+        self.show_pending(limits, sink);
+    }
+
+    /// What was unusual so far.
+    pub const fn oddities(&self) -> &Oddities {
+        &self.oddities
+    }
+
+    /// Bytes of memory held beyond the `Half` itself.
+    pub fn memory(&self) -> usize {
+        let spare = self.spare.as_ref().map_or(0, |spare| spare.memory() + size_of::<Window>());
+        self.window.memory() + spare + self.held.memory()
+    }
+
+    fn begin(&mut self, sequence: u32, open: bool) {
+        self.window = Window::at(sequence, open);
+        (self.start, self.acked, self.begun) = (sequence, sequence, true);
+    }
+}
+
+/// Where segments belong.
+impl Half {
+    /// Moves to the place where a segment belongs, if that is not the current one.
+    fn choose(&mut self, sequence: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        if !self.begun {
+            return self.begin(sequence, true);
+        }
+        let end = self.window.end();
+        let continues_spare = self.spare.as_ref().is_some_and(|spare| spare.end() == sequence);
+        if sequence == end || (near(sequence, end) && !continues_spare) {
+            return;
+        }
+        let target = self.spare.take().filter(|spare| near(sequence, spare.end()));
+        self.flush(limits, sink);
+        let target = target.map_or_else(|| Window::at(sequence, true), |spare| *spare);
+        let left = std::mem::replace(&mut self.window, target);
+        self.spare = Some(Box::new(left));
+        self.acked = self.window.end();
+        bump(&mut self.oddities.resyncs, 1);
+        if self.delivered {
+            sink(Piece::Gap(0));
+        }
+        // The gap broke what was said here before. The window still has it in one piece.
+        self.unshown |= !self.window.is_empty();
+    }
+
+    /// Takes the new bytes of a segment, which begin at the window's end or later.
+    fn accept(
+        &mut self,
+        sequence: u32,
+        new: &[u8],
+        missing: u32,
+        limits: &StreamLimits,
+        sink: &mut Sink<'_>,
+    ) {
+        let in_turn = sequence == self.window.end();
+        if in_turn && self.held.is_empty() {
+            return self.deliver(new, missing, limits, sink);
+        }
+        let placed = self.held.insert(self.window.end(), sequence, new, missing);
+        if !in_turn && placed.fresh {
+            bump(&mut self.oddities.out_of_order, 1);
+        }
+        if placed.overlap && !placed.conflict {
+            bump(&mut self.oddities.retransmissions, 1);
+        }
+        self.drain(limits, sink);
+        self.skip_acknowledged(limits, sink);
+        self.relieve(limits, sink);
+    }
+
+    /// Delivers what is held and has got its turn.
+    fn drain(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        while let Some(piece) = self.held.take_ready(self.window.end()) {
+            let passed = self.window.end().wrapping_sub(piece.start);
+            let new = piece.bytes.get(passed as usize..).unwrap_or_default();
+            let wire_end = piece.end().wrapping_add(piece.missing);
+            let unsent = ahead_of(wire_end, self.window.end()).max(0) as u32;
+            let until_next = self.held.head().map_or(u32::MAX, |head| head.wrapping_sub(piece.end()));
+            let missing = unsent.saturating_sub(new.len() as u32).min(until_next);
+            self.deliver(new, missing, limits, sink);
+            self.settle(limits, sink);
+        }
+    }
+
+    /// Compares the rivals that were held with what has been delivered in their place.
+    fn settle(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        while let Some(rival) = self.held.take_rival(self.window.end()) {
+            // What this rival is about to overwrite has not been seen together with the newest bytes.
+            self.show_pending(limits, sink);
+            self.window.overlay(rival.start, &rival.bytes);
+            bump(&mut self.oddities.conflicts, 1);
+            self.show_late(Late::Conflict, rival.start, &rival.bytes, limits, sink);
+        }
+    }
+
+    fn skip_acknowledged(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        while let Some(head) = self.held.head() {
+            if ahead_of(head, self.acked) > 0 {
+                return;
+            }
+            self.skip_to(head, limits, sink);
+        }
+    }
+
+    /// Gives up gaps until no more is held than allowed.
+    fn relieve(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        while self.held.count() > limits.held_segments || self.held.bytes() > limits.held_bytes {
+            let Some(head) = self.held.head() else { return self.held = Pieces::new() };
+            bump(&mut self.oddities.held_overflow, 1);
+            self.skip_to(head, limits, sink);
+        }
+    }
+
+    fn flush(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        while let Some(head) = self.held.head() {
+            self.skip_to(head, limits, sink);
+        }
+    }
+
+    /// Skips the gap before the first held piece, and delivers from there.
+    fn skip_to(&mut self, head: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        let count = head.wrapping_sub(self.window.end());
+        if count as usize >= limits.history {
+            // Too wide to keep as a hole. If the gap was a lie, the stream will go on at its near side.
+            let end = self.window.end();
+            let near_side = std::mem::replace(&mut self.window, Window::at(end, true));
+            self.spare = Some(Box::new(near_side));
+        }
+        self.lose(count, limits, sink);
+        self.drain(limits, sink);
+    }
+
+    fn deliver(&mut self, bytes: &[u8], missing: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        if !bytes.is_empty() {
+            self.window.append(bytes, limits.history);
+            self.unshown |= self.window.differs();
+            self.delivered = true;
+            sink(Piece::Data(bytes));
+        }
+        self.lose(missing, limits, sink);
+        if ahead_of(self.acked, self.window.end()) < 0 {
+            self.acked = self.window.end();
+        }
+    }
+
+    fn lose(&mut self, count: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        if count > 0 {
+            self.window.skip(count, limits.history);
+            bump(&mut self.oddities.gaps, 1);
+            bump(&mut self.oddities.lost_bytes, count);
+            self.delivered = true;
+            sink(Piece::Gap(u64::from(count)));
+        }
+    }
+}
+
+/// What a segment says about bytes before the window's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Late {
+    Nothing,
+    /// Bytes that were missing, now in the window.
+    Completion,
+    /// Bytes that were never seen, from before the window.
+    Stray,
+    Conflict,
+}
+
+/// Other readings.
+impl Half {
+    /// A single byte just before the expected one is a keep-alive probe: no conflict, and nothing to show for itself.
+    ///
+    /// Its content is garbage, mostly NUL. Any other byte is remembered in the second reading, or else a message sent byte
+    /// by byte, each after a decoy, would pass as a row of probes.
+    fn probe(&mut self, payload: &[u8]) {
+        if let Some(&byte) = payload.first().filter(|&&byte| byte != 0) {
+            self.unshown |= self.window.amend_last(byte);
+        }
+    }
+
+    fn compare(&mut self, sequence: u32, payload: &[u8], limits: &StreamLimits) -> Late {
+        let front = self.window.extend_front(sequence, payload, limits.history);
+        let (late, counter) = match (front, self.window.overlay(sequence, payload)) {
+            (_, Overlaid::Conflict) => (Late::Conflict, &mut self.oddities.conflicts),
+            (Front::Joined, _) | (_, Overlaid::Filled) => (Late::Completion, &mut self.oddities.out_of_order),
+            (Front::Apart, _) => (Late::Stray, &mut self.oddities.out_of_order),
+            (Front::Untouched, Overlaid::Known) => (Late::Nothing, &mut self.oddities.retransmissions),
+        };
+        bump(counter, 1);
+        late
+    }
+
+    fn show_late(&mut self, late: Late, from: u32, bytes: &[u8], limits: &StreamLimits, sink: &mut Sink<'_>) {
+        if late != Late::Nothing && self.inspected >= limits.conflicts {
+            bump(&mut self.oddities.uninspected, 1);
+        } else if late != Late::Nothing {
+            self.inspected += 1;
+            self.unshown &= late == Late::Stray;
+            self.show(late, from, bytes, sink);
+        }
+        self.window.trim(limits.history);
+    }
+
+    fn show(&self, late: Late, from: u32, bytes: &[u8], sink: &mut Sink<'_>) {
+        let reading = if late == Late::Stray { &[] } else { self.window.reading(from) };
+        if !reading.is_empty() {
+            sink(Piece::Rival(reading));
+        }
+        if late == Late::Conflict {
+            // Where decoys come now before, now after the real segment, neither reading is right throughout.
+            let patched = self.window.patched(from, bytes);
+            if patched != reading && patched != bytes {
+                sink(Piece::Rival(&patched));
+            }
+        }
+        if late != Late::Completion && bytes != reading && !bytes.is_empty() {
+            sink(Piece::Rival(bytes));
+        }
+    }
+
+    /// Shows the second reading again if it has grown.
+    fn show_pending(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        if !std::mem::take(&mut self.unshown) || self.shown >= limits.presentations {
+            return;
+        }
+        self.shown += 1;
+        let reading = self.window.reading(self.window.end());
+        if !reading.is_empty() {
+            sink(Piece::Rival(reading));
+        }
+    }
+}
+
+fn near(sequence: u32, end: u32) -> bool {
+    ahead_of(sequence, end).unsigned_abs() <= REACH
+}
+
+#[cfg(test)]
+mod tests;
