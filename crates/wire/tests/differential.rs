@@ -1,6 +1,6 @@
 //! The decoder against `etherparse`: two readings of one frame must agree.
 
-use etherparse::{PacketBuilder, SlicedPacket, TransportSlice, VlanId};
+use etherparse::{LinkExtSlice, PacketBuilder, SlicedPacket, TransportSlice, VlanId};
 use pithead_wire::{Checksums, Decoded, LinkType, Packet, Tcp, Transport, Udp, decode};
 use proptest::prelude::*;
 
@@ -64,8 +64,8 @@ fn build(plan: &Plan) -> Vec<u8> {
     frame
 }
 
-fn packet(frame: &[u8]) -> Packet<'_> {
-    match decode(LinkType::ETHERNET, frame, Checksums::Verify) {
+fn packet(frame: &[u8], checksums: Checksums) -> Packet<'_> {
+    match decode(LinkType::ETHERNET, frame, checksums) {
         Ok(Decoded::Packet(packet)) => packet,
         other => panic!("{other:?}"),
     }
@@ -108,13 +108,26 @@ fn udp_agrees(ours: &Udp<'_>, theirs: &etherparse::UdpSlice<'_>) {
     assert_eq!((ours.payload, ours.payload_len), (theirs.payload(), theirs.payload().len()));
 }
 
+/// Whether we promise to read what etherparse has read.
+fn readable(theirs: &SlicedPacket<'_>) -> bool {
+    // It reads through MACsec that only signs.
+    let tagged = theirs.link_exts.iter().all(|header| matches!(header, LinkExtSlice::Vlan(_)));
+    tagged
+        && match &theirs.transport {
+            Some(TransportSlice::Tcp(_)) => true,
+            // Only a jumbogram may leave its length out, as receivers see it; etherparse lets every datagram.
+            Some(TransportSlice::Udp(udp)) => udp.length() != 0,
+            _ => false,
+        }
+}
+
 proptest! {
     #[test]
     fn reads_what_etherparse_built_as_it_does(plan in plans()) {
         let mut frame = build(&plan);
         // As Ethernet pads short frames.
         frame.resize(frame.len().max(60), 0);
-        let ours = packet(&frame);
+        let ours = packet(&frame, Checksums::Verify);
         agree(&ours, &SlicedPacket::from_ethernet(&frame).expect("its own frame"));
         prop_assert_eq!(&ours.tags.vlan[..usize::from(ours.tags.vlans)], &plan.vlans[..]);
         prop_assert_eq!(usize::from(ours.tags.depth), plan.vlans.len());
@@ -127,14 +140,13 @@ proptest! {
         let at = 12 + at.index(frame.len() - 12);
         frame[at] = to;
         let Ok(theirs) = SlicedPacket::from_ethernet(&frame) else { return Ok(()) };
-        let transport = matches!(theirs.transport, Some(TransportSlice::Tcp(_) | TransportSlice::Udp(_)));
-        if let (true, Ok(Decoded::Packet(ours))) = (transport, decode(LinkType::ETHERNET, &frame, Checksums::Ignore)) {
-            // The damage may have made a tunnel of it; nothing else may differ.
-            if usize::from(ours.tags.depth) == theirs.link_exts.len() {
-                agree(&ours, &theirs);
-            }
-        } else {
-            prop_assert!(!transport, "{:?}", decode(LinkType::ETHERNET, &frame, Checksums::Ignore));
+        if !readable(&theirs) {
+            return Ok(());
+        }
+        let ours = packet(&frame, Checksums::Ignore);
+        // The damage may have made a tunnel of it; nothing else may differ.
+        if usize::from(ours.tags.depth) == theirs.link_exts.len() {
+            agree(&ours, &theirs);
         }
     }
 }
