@@ -5,13 +5,15 @@ real program speaks, `office` and `world` run it. Leaves out concurrency: a scri
 the same order.
 """
 
+import pathlib
 import random
+import shutil
 import socket
 import subprocess
 import time
 import zlib
 
-from . import net
+from . import directory, net
 from .tape import Tape
 
 # Source ports follow from the capture's name, so that two runs of a script give the same flows.
@@ -23,15 +25,22 @@ class Stage:
 
     def __init__(self, root):
         self.root, self.cable = root, net.Cable()
+        self.scratch = root / "target" / "pcaps-scratch"
         self.tape, self.programs, self.listeners = None, [], {}
 
     def __enter__(self):
+        self.scratch.mkdir(parents=True, exist_ok=True)
         self.cable.__enter__()
+        for settings in self._settings():
+            settings.mkdir(parents=True)
+            (settings / "resolv.conf").write_text(f"nameserver {directory.RESOLVER}\n")
         return self
 
     def __exit__(self, *_):
         self.strike()
         self.cable.__exit__()
+        for settings in self._settings():
+            shutil.rmtree(settings, ignore_errors=True)
 
     def perform(self, capture):
         """Runs one capture's script, and says what came of it."""
@@ -124,7 +133,7 @@ class Stage:
             raise RuntimeError(f"{words[0]} failed with {done.returncode}: {done.stderr.decode(errors='replace')}")
         return done.stdout
 
-    def start(self, side, *words, port=None, address="127.0.0.1", **options):
+    def start(self, side, *words, port=None, **options):
         """Starts a program; it is ended when the capture ends. With `port`, returns once something listens there."""
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | options
         program = subprocess.Popen(self.cable.command(side, *words), **options)
@@ -132,6 +141,14 @@ class Stage:
         if port is not None:
             self._await_listener(side, program, port)
         return program
+
+    def resolver(self):
+        """Starts the name server that both namespaces ask."""
+        self.start("world", *directory.dnsmasq(self.scratch), port=53)
+
+    def look_up(self, client, name, *words):
+        """A host in the office asks for a name, with dig."""
+        return self.office("dig", "-b", f"{client}#{self.port()}", f"@{directory.RESOLVER}", "+short", "+tries=1", "+nocookie", name, *words)
 
     def strike(self):
         """Ends what a script has started."""
@@ -141,6 +158,10 @@ class Stage:
         for listener in self.listeners.values():
             listener.close()
         self.programs, self.listeners = [], {}
+
+    def _settings(self):
+        # Where `ip netns exec` finds the files to lay over /etc.
+        return [pathlib.Path("/etc/netns") / name for name in self.cable.names.values()]
 
     def _await_listener(self, side, program, port):
         # Asked of the kernel, not by a connection: that would be in the recording.
