@@ -196,6 +196,34 @@ pub(super) fn unfold(head: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(joined)
 }
 
+/// The head with what the grammar forbids and lenient servers let pass made harmless, every other byte where it was.
+///
+/// A rig's name may have blanks in it, and `getwork` clients put it into the target as it is.
+pub(super) fn mend(head: &[u8]) -> Vec<u8> {
+    let mut mended = head.to_vec();
+    for byte in &mut mended {
+        if *byte == 0 {
+            *byte = b' ';
+        }
+    }
+    let line = mended.iter().position(|byte| *byte == b'\n').unwrap_or_default();
+    let line = mended.get_mut(..line).unwrap_or_default();
+    let (first, last) = (line.iter().position(is_blank), line.iter().rposition(is_blank));
+    let target = first.zip(last).and_then(|(first, last)| line.get_mut(first + 1..last)).unwrap_or_default();
+    for byte in target {
+        match *byte {
+            b' ' => *byte = b'+',
+            b'!'..=b'~' => {}
+            _ => *byte = b'?',
+        }
+    }
+    mended
+}
+
+fn is_blank(byte: &u8) -> bool {
+    *byte == b' '
+}
+
 fn is_fold(pair: &[u8]) -> bool {
     matches!(pair, b"\n " | b"\n\t")
 }

@@ -252,30 +252,35 @@ impl Side {
     }
 
     fn read_head(&mut self, head: &[u8], sink: &mut impl FnMut(Item<'_>)) {
-        let mut desk = Desk::new();
         let readable = head::unfold(head);
-        let read = match self.role {
-            Role::Request => head::request(&readable, &mut desk).map(|request| {
-                let next = after_request(&request);
-                sink(Item::Request(request));
-                next
-            }),
-            Role::Response => head::response(&readable).map(|response| {
-                let next = after_response(&response, &mut self.expected);
-                sink(Item::Response(response));
-                next
-            }),
-        };
+        let mut read = self.try_head(&readable, sink);
+        if read == Err(Unread::NotHttp) {
+            read = self.try_head(&head::mend(&readable), sink);
+        }
         match read {
-            Ok(state) => {
-                if !matches!(state, State::Body(..)) {
-                    sink(Item::End);
-                }
-                self.state = state;
-            }
+            Ok(()) if matches!(self.state, State::Body(..)) => {}
+            Ok(()) => sink(Item::End),
             Err(Unread::NotHttp) => self.give_up(Item::NotHttp, head, sink),
             Err(Unread::Overlong) => self.give_up(Item::Overlong, head, sink),
         }
+    }
+
+    /// Tells a head and goes to what follows it, if it can be read.
+    fn try_head(&mut self, head: &[u8], sink: &mut impl FnMut(Item<'_>)) -> Result<(), Unread> {
+        match self.role {
+            Role::Request => {
+                let mut desk = Desk::new();
+                let request = head::request(head, &mut desk)?;
+                self.state = after_request(&request);
+                sink(Item::Request(request));
+            }
+            Role::Response => {
+                let response = head::response(head)?;
+                self.state = after_response(&response, &mut self.expected);
+                sink(Item::Response(response));
+            }
+        }
+        Ok(())
     }
 
     /// Stops reading: says why, then passes on what was kept and `last`.

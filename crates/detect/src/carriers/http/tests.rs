@@ -184,6 +184,15 @@ fn odd_but_honest_heads_are_read() {
 }
 
 #[test]
+fn what_lenient_servers_let_pass_is_read() {
+    let bytes = b"GET /?miner=1@0xab@my rig\xe9 HTTP/1.1\r\nX-Odd: a\0b\r\nHost: pool.example\r\n\r\n";
+    first_request(bytes, |request| {
+        assert_eq!(request.target, b"/?miner=1@0xab@my+rig?");
+        assert_eq!(request.host, Authority::from_bytes(b"pool.example"));
+    });
+}
+
+#[test]
 fn what_is_not_http_passes_untouched() {
     let line = b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n";
     assert_eq!(requests(line), [Said::NotHttp, Said::Opaque(line.to_vec())]);

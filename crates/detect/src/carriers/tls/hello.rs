@@ -80,8 +80,15 @@ impl ServerHello {
     /// Reads the body of a ServerHello; its extensions may be cut off.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let mut cursor = Cursor::new(body);
-        let legacy_version = cursor.u16().filter(|version| version >> 8 == 3)?;
+        let legacy_version = cursor.u16()?;
         cursor.take(32)?; // random
+        if legacy_version >> 8 == 0x7f {
+            // The drafts of 1.3 before the 22nd left out the session, and gave away what they were.
+            return Some(Self { version: TLS13, cipher: cursor.u16()? });
+        }
+        if legacy_version >> 8 != 3 {
+            return None;
+        }
         cursor.short_block()?; // session id
         let cipher = cursor.u16()?;
         cursor.u8()?; // compression method

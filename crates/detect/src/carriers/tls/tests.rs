@@ -140,6 +140,8 @@ fn a_hello_beyond_the_limit_is_read_as_far_as_it_was_kept() {
 fn drafts_placeholders_and_hidden_hellos() {
     let said = whole(&hello(&[(43, vec![6, 0x7f, 0x1c, 0xfa, 0xfa, 3, 3]), (0xfe0d, vec![0])]), false);
     assert!(said[0].contains("version: 772") && said[0].contains("encrypted: true"), "{said:?}");
+    let old = [&[22, 3, 1, 0, 40, 2, 0, 0, 36, 0x7f, 0x12][..], &[7; 32], &[0x13, 1]].concat();
+    assert_eq!(whole(&old, true), ["ServerHello(ServerHello { version: 772, cipher: 4865 })", "Done"]);
     let said = whole(&hello(&[name_extension("192.0.2.1:80")]), false);
     assert!(said[0].contains("server_name: None"));
 }
