@@ -139,7 +139,7 @@ class Stage:
         program = subprocess.Popen(self.cable.command(side, *words), **options)
         self.programs.append(program)
         if port is not None:
-            self._await_listener(side, program, port)
+            self.await_listener(side, program, port)
         return program
 
     def resolver(self):
@@ -159,11 +159,8 @@ class Stage:
             listener.close()
         self.programs, self.listeners = [], {}
 
-    def _settings(self):
-        # Where `ip netns exec` finds the files to lay over /etc.
-        return [pathlib.Path("/etc/netns") / name for name in self.cable.names.values()]
-
-    def _await_listener(self, side, program, port):
+    def await_listener(self, side, program, port):
+        """Returns once something in `side` listens at this port."""
         # Asked of the kernel, not by a connection: that would be in the recording.
         for _ in range(200):
             listening = subprocess.run(self.cable.command(side, "ss", "-Hlntu", f"sport = :{port}"), capture_output=True, check=True)
@@ -173,6 +170,10 @@ class Stage:
                 break
             time.sleep(0.05)
         raise RuntimeError(f"{program.args[4:]} does not listen on port {port}")
+
+    def _settings(self):
+        # Where `ip netns exec` finds the files to lay over /etc.
+        return [pathlib.Path("/etc/netns") / name for name in self.cable.names.values()]
 
 
 class Line:

@@ -1,9 +1,15 @@
 """The GPU and ASIC dialects that grew out of Stratum v1: Equihash, KawPow, Kaspa, Alephium, Conflux, Ergo."""
 
+import json
+import sys
+import time
+
 from .. import wallets
 from ..catalogue import capture
 from ..lines import compact, spaced
 
+AIOSTRATUM = "https://github.com/wetblanketcc/aiostratum_proxy"
+AIOSTRATUM_BY = "PyPI's aiostratum-proxy; our script for rig and pool"
 ZIP301 = "https://github.com/zcash/zips/blob/main/zips/zip-0301.rst"
 SPECIFICATIONS = "https://github.com/nicehash/Specifications/blob/master/"
 KASPA_BRIDGE = "https://github.com/onemorebsmith/kaspa-stratum-bridge"
@@ -194,3 +200,56 @@ def ergo(stage):
             stage.rest(11)
             line.client(compact(id=3 + n, method="mining.submit", params=[user, "3a", stage.hex(10), "", "00ab3f" + stage.hex(10)]))
             line.server(accepted(3 + n))
+
+
+@capture("zip301/proxy-upstream", AIOSTRATUM, by=AIOSTRATUM_BY)
+def proxy_upstream(stage):
+    """aiostratum-proxy in the office speaks to a pool for the rigs behind it, which are not seen."""
+    through_proxy(stage, "office", "10.20.0.87")
+
+
+@capture("zip301/proxy-downstream", AIOSTRATUM, by=AIOSTRATUM_BY)
+def proxy_downstream(stage):
+    """A rig in the office works for an aiostratum-proxy in the Internet."""
+    through_proxy(stage, "world", "203.0.113.76")
+
+
+def through_proxy(stage, side, address):
+    """The proxy's one pool and its one rig; of the two connections only that over the cable is recorded."""
+    account = f"{wallets.ZCASH}.rigs"
+    waiting = stage.listener("203.0.113.77", 3357)
+    program = stage.root / "scripts" / "pcaps" / "stratum_proxy.py"
+    stage.start(side, sys.executable, program, address, 10_666, "203.0.113.77", 3357, account, port=10_666)
+    # The proxy goes to its pool when the first rig comes.
+    rig = stage.dial("10.20.0.88", address, 10_666)
+    tell(rig, compact(id=1, method="mining.subscribe", params=["lolMiner/1.88", None, "proxy", "10666"]))
+    waiting.settimeout(10)
+    pool, _ = waiting.accept()
+    pool.settimeout(5)
+    tell(pool, compact(id=hear(pool)["id"], result=[None, "ab12cd34"], error=None))
+    tell(pool, push("mining.set_target", "0080" + "0" * 60), push("mining.notify", *zcash_job(stage, "c1"), True))
+    tell(rig, compact(id=2, method="mining.authorize", params=["rig.one", "x"]))
+    tell(pool, accepted(hear(pool)["id"]))
+    for n in range(3):
+        stage.rest(15)
+        tell(rig, compact(id=3 + n, method="mining.submit", params=["rig.one", "c1", "a0230769", stage.hex(40), "fd4005" + stage.hex(SOLUTION_DIGITS)]))
+        tell(pool, accepted(hear(pool)["id"]))
+    stage.wait(1)
+    for end in (rig, pool):
+        end.close()
+
+
+def hear(connection):
+    """The next JSON line."""
+    text = b""
+    while not text.endswith(b"\n"):
+        part = connection.recv(65_535)
+        if not part:
+            raise RuntimeError("the proxy hung up")
+        text += part
+    return json.loads(text)
+
+
+def tell(connection, *messages):
+    connection.sendall("".join(message + "\n" for message in messages).encode())
+    time.sleep(0.03)
