@@ -34,7 +34,8 @@ pub struct Segment<'a> {
     pub sequence: u32,
     /// The payload bytes that the capture kept.
     pub payload: &'a [u8],
-    /// How many payload bytes there were on the wire; the tail beyond `payload` counts as missing.
+    /// How many payload bytes there were on the wire. The tail beyond `payload` is given as a gap once it is acknowledged
+    /// or later bytes come, for a false length must not make us deaf to the bytes themselves.
     pub payload_len: usize,
 }
 
@@ -63,6 +64,8 @@ pub struct Half {
     held: Pieces,
     /// How far the receiver has acknowledged; never behind the window's end.
     acked: u32,
+    /// How far the bytes reach that were sent, going by the length of a sliced segment; never behind the window's end.
+    cut: u32,
     /// The first sequence number ever set or seen.
     start: u32,
     shown: u32,
@@ -90,6 +93,7 @@ impl Half {
             spare: None,
             held: Pieces::new(),
             acked: 0,
+            cut: 0,
             start: 0,
             shown: 0,
             inspected: 0,
@@ -155,7 +159,8 @@ impl Half {
         let plausible = self.begun && reach.contains(&ahead_of(ack, self.window.end()));
         if plausible && ahead_of(ack, self.acked) > 0 {
             self.acked = ack;
-            self.skip_acknowledged(limits, sink);
+            self.skip_cut(limits, sink);
+            self.skip_lost(limits, sink);
             self.show_pending(limits, sink);
         }
     }
@@ -165,8 +170,9 @@ impl Half {
         self.flush(limits, sink);
         // A FIN is acknowledged as if it were a byte.
         let unseen = self.acked.wrapping_sub(self.window.end());
-        if self.begun && unseen > 1 {
-            self.lose(unseen, limits, sink);
+        let sliced = self.cut.wrapping_sub(self.window.end());
+        if self.begun && (unseen > 1 || sliced > 0) {
+            self.skip(unseen.max(sliced), limits, sink);
         }
         self.show_pending(limits, sink);
     }
@@ -182,9 +188,15 @@ impl Half {
         self.window.memory() + spare + self.held.memory()
     }
 
+    /// Forgets what was acknowledged or sliced beyond the window's end.
+    fn expect_no_more(&mut self) {
+        (self.acked, self.cut) = (self.window.end(), self.window.end());
+    }
+
     fn begin(&mut self, sequence: u32, open: bool) {
         self.window = Window::at(sequence, open);
-        (self.start, self.acked, self.begun) = (sequence, sequence, true);
+        (self.start, self.begun) = (sequence, true);
+        self.expect_no_more();
     }
 }
 
@@ -205,7 +217,7 @@ impl Half {
         let target = target.map_or_else(|| Window::at(sequence, true), |spare| *spare);
         let left = std::mem::replace(&mut self.window, target);
         self.spare = Some(Box::new(left));
-        self.acked = self.window.end();
+        self.expect_no_more();
         bump(&mut self.oddities.resyncs, 1);
         if self.delivered {
             sink(Piece::Gap(0));
@@ -224,7 +236,9 @@ impl Half {
         sink: &mut Sink<'_>,
     ) {
         let in_turn = sequence == self.window.end();
-        if in_turn && self.held.is_empty() {
+        let after_loss = ahead_of(sequence, self.lost_until()) <= 0;
+        if self.held.is_empty() && (in_turn || after_loss) {
+            self.skip(sequence.wrapping_sub(self.window.end()), limits, sink);
             return self.deliver(new, missing, limits, sink);
         }
         let placed = self.held.insert(self.window.end(), sequence, new, missing);
@@ -235,7 +249,7 @@ impl Half {
             bump(&mut self.oddities.retransmissions, 1);
         }
         self.drain(limits, sink);
-        self.skip_acknowledged(limits, sink);
+        self.skip_lost(limits, sink);
         self.relieve(limits, sink);
     }
 
@@ -244,11 +258,7 @@ impl Half {
         while let Some(piece) = self.held.take_ready(self.window.end()) {
             let passed = self.window.end().wrapping_sub(piece.start);
             let new = piece.bytes.get(passed as usize..).unwrap_or_default();
-            let wire_end = piece.end().wrapping_add(piece.missing);
-            let unsent = ahead_of(wire_end, self.window.end()).max(0) as u32;
-            let until_next = self.held.head().map_or(u32::MAX, |head| head.wrapping_sub(piece.end()));
-            let missing = unsent.saturating_sub(new.len() as u32).min(until_next);
-            self.deliver(new, missing, limits, sink);
+            self.deliver(new, piece.missing, limits, sink);
             self.settle(limits, sink);
         }
     }
@@ -264,9 +274,23 @@ impl Half {
         }
     }
 
-    fn skip_acknowledged(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
+    /// No byte before this position is worth waiting for.
+    fn lost_until(&self) -> u32 {
+        if ahead_of(self.acked, self.cut) > 0 { self.acked } else { self.cut }
+    }
+
+    /// Gives up what a sliced segment held, once that is known to have arrived. Until then, the length may be a lie.
+    fn skip_cut(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        let end = self.window.end();
+        let sure = self.acked.wrapping_sub(end).min(self.cut.wrapping_sub(end));
+        let until_held = self.held.head().map_or(u32::MAX, |head| head.wrapping_sub(end));
+        self.skip(sure.min(until_held), limits, sink);
+    }
+
+    /// Gives up gaps of bytes that will not come.
+    fn skip_lost(&mut self, limits: &StreamLimits, sink: &mut Sink<'_>) {
         while let Some(head) = self.held.head() {
-            if ahead_of(head, self.acked) > 0 {
+            if ahead_of(head, self.lost_until()) > 0 {
                 return;
             }
             self.skip_to(head, limits, sink);
@@ -290,15 +314,26 @@ impl Half {
 
     /// Skips the gap before the first held piece, and delivers from there.
     fn skip_to(&mut self, head: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
-        let count = head.wrapping_sub(self.window.end());
+        self.skip(head.wrapping_sub(self.window.end()), limits, sink);
+        self.drain(limits, sink);
+    }
+
+    fn skip(&mut self, count: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
+        if count == 0 {
+            return;
+        }
         if count as usize >= limits.history {
             // Too wide to keep as a hole. If the gap was a lie, the stream will go on at its near side.
             let end = self.window.end();
             let near_side = std::mem::replace(&mut self.window, Window::at(end, true));
             self.spare = Some(Box::new(near_side));
         }
-        self.lose(count, limits, sink);
-        self.drain(limits, sink);
+        self.window.skip(count, limits.history);
+        self.catch_up();
+        bump(&mut self.oddities.gaps, 1);
+        bump(&mut self.oddities.lost_bytes, count);
+        self.delivered = true;
+        sink(Piece::Gap(u64::from(count)));
     }
 
     fn deliver(&mut self, bytes: &[u8], missing: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
@@ -308,19 +343,21 @@ impl Half {
             self.delivered = true;
             sink(Piece::Data(bytes));
         }
-        self.lose(missing, limits, sink);
-        if ahead_of(self.acked, self.window.end()) < 0 {
-            self.acked = self.window.end();
+        self.catch_up();
+        let sent = self.window.end().wrapping_add(missing);
+        if ahead_of(sent, self.cut) > 0 {
+            self.cut = sent;
+            self.skip_cut(limits, sink);
         }
     }
 
-    fn lose(&mut self, count: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
-        if count > 0 {
-            self.window.skip(count, limits.history);
-            bump(&mut self.oddities.gaps, 1);
-            bump(&mut self.oddities.lost_bytes, count);
-            self.delivered = true;
-            sink(Piece::Gap(u64::from(count)));
+    /// Keeps what is known of the future from falling behind.
+    fn catch_up(&mut self) {
+        let end = self.window.end();
+        for position in [&mut self.acked, &mut self.cut] {
+            if ahead_of(*position, end) < 0 {
+                *position = end;
+            }
         }
     }
 }

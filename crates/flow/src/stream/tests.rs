@@ -155,6 +155,16 @@ fn a_sliced_tail_is_a_gap() {
     line.finish();
     assert_eq!(line.data(), "abc<7>defghijklmno<2>");
     assert_eq!(line.oddities().lost_bytes, 9);
+    let mut line = Line::begun(1);
+    line.push_sliced(1, b"abc", 10).acknowledged(11);
+    assert_eq!(line.data(), "abc<7>");
+}
+
+#[test]
+fn a_false_length_does_not_make_deaf() {
+    let mut line = Line::begun(1);
+    line.push_sliced(1, b"log", 60_000).push(4, b"in\n").acknowledged(7).push(7, b"next\n");
+    assert_eq!((line.data().as_str(), line.rivals().len()), ("login\nnext\n", 0));
 }
 
 #[test]
