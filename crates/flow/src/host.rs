@@ -95,6 +95,11 @@ impl HostTable {
         }
     }
 
+    /// Adds to the sums of the others: the traffic of addresses that are to have no row.
+    pub fn add_others(&mut self, delta: &HostStats) {
+        self.others.merge(delta);
+    }
+
     /// Adds all sums of another table. Which hosts find room follows from their addresses, not from how they were stored.
     pub fn merge(&mut self, other: &Self) {
         for (address, stats) in other.iter() {
@@ -145,7 +150,7 @@ impl HostTable {
 
     /// Whether nothing was added, neither to a host nor to the others.
     pub fn is_empty(&self) -> bool {
-        self.hosts.is_empty() && self.refused == 0
+        self.hosts.is_empty() && self.refused == 0 && self.others == HostStats::default()
     }
 
     /// How many hosts the table can hold.
@@ -202,6 +207,8 @@ mod tests {
         assert_eq!(table.iter().map(|(address, _)| address).collect::<Vec<_>>(), [host(3), host(9)]);
         assert_eq!(table.find(host(3)).map(|stats| stats.packets_out), Some(2));
         assert_eq!((table.others().packets_out, table.refused()), (2, 2));
+        table.add_others(&packet);
+        assert_eq!((table.others().packets_out, table.refused()), (3, 2));
     }
 
     #[test]
