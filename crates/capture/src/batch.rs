@@ -104,6 +104,7 @@ impl<'a> Batch<'a> {
         batch.slots.iter().enumerate().map(move |(index, slot)| batch.lend(index, slot))
     }
 
+    #[inline]
     fn lend(&self, index: usize, slot: &Slot) -> Frame<'a> {
         Frame {
             // `new` has seen that each slot lies inside, so the empty slice is never taken.

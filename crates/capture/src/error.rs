@@ -48,7 +48,7 @@ pub enum Error {
         found: String,
     },
     /// A file holds frames of a link that cannot be decoded.
-    #[error("{}: frames of link type {link} cannot be decoded; capture on an Ethernet, PPP or IP interface, or on 'any'", shown(.path))]
+    #[error("{}: frames of {link} cannot be decoded; capture on an Ethernet, PPP or IP interface, or on 'any'", shown(.path))]
     UnsupportedLink {
         /// The file, as it was given.
         path: PathBuf,
@@ -83,7 +83,7 @@ mod tests {
         let link = Error::UnsupportedLink { path: "-".into(), link: LinkType(105) };
         assert_eq!(
             link.to_string(),
-            "standard input: frames of link type IEEE802_11 (105) cannot be decoded; capture on an Ethernet, PPP or IP interface, or on 'any'"
+            "standard input: frames of IEEE802_11 (105) cannot be decoded; capture on an Ethernet, PPP or IP interface, or on 'any'"
         );
     }
 }

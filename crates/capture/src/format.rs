@@ -81,6 +81,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Writes a frame down whose bytes begin at `slot.offset` behind the cursor.
+    #[inline]
     fn lend(&mut self, mut slot: Slot) {
         slot.offset += self.cursor;
         // Some writers leave the length on the wire at zero, or forget to raise it.

@@ -31,6 +31,9 @@ const MIN_BLOCK: usize = 12;
 /// Bytes of a block before its body, and behind it.
 const HEAD: usize = 8;
 const TAIL: usize = 4;
+/// Bytes of a body before the frame's own, in blocks that say when it came and in those that do not.
+const PACKET_HEAD: usize = 20;
+const SIMPLE_HEAD: usize = 4;
 /// The longest name of an interface that is kept, in bytes. Windows names are GUIDs of 50; a longer one is cut.
 const MAX_NAME: usize = 256;
 
@@ -142,6 +145,7 @@ impl Pcapng {
     }
 
     /// Reads how a block begins; `None` where that is not all there. A section's header sets the byte order.
+    #[inline]
     fn head(&self, rest: &[u8]) -> Result<Option<Head>, Fault> {
         let Some(first) = rest.first_chunk::<MIN_BLOCK>() else { return Ok(None) };
         let number = |order: Order, at| order.u32(first, at).unwrap_or_default();
@@ -192,7 +196,7 @@ impl Pcapng {
         if head.kind == INTERFACE_DESCRIPTION {
             return self.describe(body, walk);
         }
-        let Some((described, slot)) = self.frame(head.kind, body)? else {
+        let Some(slot) = self.frame(head.kind, body)? else {
             return damaged(format!("the block of frame {} is too short to hold one", walk.number()));
         };
         if slot.len as usize > MAX_FRAME {
@@ -206,7 +210,7 @@ impl Pcapng {
             ));
         }
         if !self.supported {
-            return Err(Fault::Unsupported(described.link));
+            return Err(Fault::Unsupported(slot.link));
         }
         self.last = slot.at;
         walk.lend(slot);
@@ -283,7 +287,8 @@ impl Pcapng {
     /// obsolete  interface 2 | drops 2 |    time 4 + 4 | captured 4 | on the wire 4 | bytes | options
     /// simple                                                         on the wire 4 | bytes
     /// ```
-    fn frame(&self, kind: u32, body: &[u8]) -> Result<Option<(Described, Slot)>, Fault> {
+    #[inline]
+    fn frame(&self, kind: u32, body: &[u8]) -> Result<Option<Slot>, Fault> {
         let field = |at| self.order.u32(body, at);
         let named = match kind {
             ENHANCED_PACKET => field(0),
@@ -291,26 +296,25 @@ impl Pcapng {
             _ => Some(0),
         };
         let Some(named) = named else { return Ok(None) };
-        let Some(&described) = self.section.get(named as usize) else {
+        let Some(described) = self.section.get(named as usize) else {
             return damaged(format!(
                 "a frame of interface {named}, where {} are described",
                 self.section.len()
             ));
         };
-        let Described { link, index: interface, snaplen, resolution } = described;
+        let Described { link, index: interface, snaplen, resolution } = *described;
         if kind == SIMPLE_PACKET {
             let Some(wire_len) = field(0) else { return Ok(None) };
             let len = if snaplen == 0 { wire_len } else { wire_len.min(snaplen) };
             // It has no time. That of the frame before is nearer to the truth than 1970.
             let at = self.last;
-            return Ok(Some((described, Slot { offset: HEAD + 4, len, wire_len, at, link, interface })));
+            return Ok(Some(Slot { offset: HEAD + SIMPLE_HEAD, len, wire_len, at, link, interface }));
         }
-        let (Some(high), Some(low), Some(len), Some(wire_len)) = (field(4), field(8), field(12), field(16))
-        else {
-            return Ok(None);
-        };
+        let Some(head) = body.first_chunk::<PACKET_HEAD>() else { return Ok(None) };
+        let field = |at| self.order.u32(head, at).unwrap_or_default();
+        let (high, low, len, wire_len) = (field(4), field(8), field(12), field(16));
         let at = resolution.time(high, low);
-        Ok(Some((described, Slot { offset: HEAD + 20, len, wire_len, at, link, interface })))
+        Ok(Some(Slot { offset: HEAD + PACKET_HEAD, len, wire_len, at, link, interface }))
     }
 }
 
