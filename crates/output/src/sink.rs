@@ -1,0 +1,117 @@
+//! Places that records go to.
+//!
+//! A sink is called on the control thread only, so one that is slow holds up no worker.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use crate::eve::EveSink;
+use crate::record::Record;
+
+/// A place that records go to.
+pub trait Sink: Send {
+    /// Takes a record. It may be kept back until the next flush.
+    fn write(&mut self, record: &Record) -> Result<(), Error>;
+
+    /// Passes on everything taken so far.
+    fn flush(&mut self) -> Result<(), Error>;
+}
+
+/// Which sink, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Config {
+    /// EVE JSON, a line an event.
+    Eve(Target),
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output.
+    Stdout,
+    /// A file. One that is there already is replaced.
+    File(PathBuf),
+}
+
+/// Opens a sink.
+pub fn open(config: &Config) -> Result<Box<dyn Sink>, Error> {
+    match config {
+        Config::Eve(Target::Stdout) => Ok(Box::new(EveSink::new("standard output", io::stdout()))),
+        Config::Eve(Target::File(path)) => {
+            let target = path.display().to_string();
+            match File::create(path) {
+                Ok(file) => Ok(Box::new(EveSink::new(&target, file))),
+                Err(cause) => Err(Error::Open { target, cause }),
+            }
+        }
+    }
+}
+
+/// Why a sink could not take a record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Who was reading has had enough, as `head` does. There is nothing wrong, and nothing more to do.
+    #[error("{target}: closed by its reader")]
+    Closed {
+        /// What was written to.
+        target: String,
+    },
+    /// The target could not be opened.
+    #[error(
+        "{target}: cannot be opened for events: {cause}; check that its folder is there and that you may write to it"
+    )]
+    Open {
+        /// What was to be written to.
+        target: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The target took no more.
+    #[error(
+        "{target}: cannot be written on: {cause}; events from here on are lost, so make room and run again"
+    )]
+    Write {
+        /// What was written to.
+        target: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+impl Error {
+    /// The error for what the system said while `target` was written to.
+    pub(crate) fn writing(target: &str, cause: io::Error) -> Self {
+        let target = target.to_owned();
+        match cause.kind() {
+            io::ErrorKind::BrokenPipe => Self::Closed { target },
+            _ => Self::Write { target, cause },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/eve.json");
+        let Err(error) = open(&Config::Eve(Target::File(path.clone()))) else {
+            panic!("there is no such folder")
+        };
+        assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("eve.json");
+        std::fs::write(&path, "old").unwrap();
+        open(&Config::Eve(Target::File(path.clone()))).unwrap().flush().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+    }
+}
