@@ -40,8 +40,19 @@ pub trait Dialect: Sync {
 }
 
 /// Every dialect. Where two fit the same message, the more exact one stands first.
-pub static DIALECTS: &[&dyn Dialect] =
-    &[&dialects::eth_proxy::EthProxy, &dialects::cryptonote::CryptoNote, &dialects::stratum_v1::StratumV1];
+pub static DIALECTS: &[&dyn Dialect] = &[
+    &dialects::alephium::Alephium,
+    &dialects::kaspa::Kaspa,
+    &dialects::conflux::Conflux,
+    &dialects::ergo::Ergo,
+    &dialects::ethereum_stratum_2::EthereumStratum2,
+    &dialects::ethereum_stratum::EthereumStratum,
+    &dialects::kawpow::KawPow,
+    &dialects::zip301::Zip301,
+    &dialects::eth_proxy::EthProxy,
+    &dialects::cryptonote::CryptoNote,
+    &dialects::stratum_v1::StratumV1,
+];
 
 /// The dialect of this name.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {

@@ -2,12 +2,21 @@
 //!
 //! A new one is a unit struct in a file of its own and a line in [`DIALECTS`](crate::dialect::DIALECTS); nothing else.
 
+pub(crate) mod alephium;
+pub(crate) mod conflux;
 pub(crate) mod cryptonote;
+pub(crate) mod ergo;
 pub(crate) mod eth_proxy;
+pub(crate) mod ethereum_stratum;
+pub(crate) mod ethereum_stratum_2;
+pub(crate) mod kaspa;
+pub(crate) mod kawpow;
 pub(crate) mod stratum_v1;
+pub(crate) mod zip301;
 
+use crate::dialect::DIALECTS;
 use crate::finding::{Ask, Facts, Finding, What};
-use crate::json::{Text, Value};
+use crate::json::{Kind, Text, Value};
 use crate::message::Message;
 use crate::session::Session;
 use crate::wallet;
@@ -45,9 +54,64 @@ pub(crate) fn account_text(user: String) -> Facts {
     facts
 }
 
+/// What an account tells whose address is of this coin, and not only paid out in it: `ALPH:1…` mines something else for Alephium's coins.
+pub(crate) fn owner(user: Option<Value<'_>>, coin: &str) -> Option<Facts> {
+    let facts = account(user);
+    let scheme = facts.wallet.as_deref()?.split_once(':').map_or("", |(scheme, _)| scheme);
+    let own = !scheme.bytes().any(|byte| byte.is_ascii_uppercase());
+    (own && facts.coin.as_deref() == Some(coin)).then_some(facts)
+}
+
 /// Whether a value is shaped like a coin address, with or without what pools append to it.
 pub(crate) fn is_address(value: Option<Value<'_>>) -> bool {
     text(value).is_some_and(|user| wallet::account(&user).is_some())
+}
+
+/// The positional parameters of a request or a push.
+pub(crate) fn list<'m>(message: &Message<'m>) -> Option<Value<'m>> {
+    message.params().filter(|params| params.kind() == Kind::Array)
+}
+
+/// How many hexadecimal digits a string consists of, `0x` aside; 0 if it is something else.
+pub(crate) fn digits(value: Option<Value<'_>>) -> usize {
+    value.and_then(|value| value.text()).map_or(0, |text| text.hex().len())
+}
+
+/// Whether a value is a number, and not a string that looks like one.
+pub(crate) fn is_number(value: Option<Value<'_>>) -> bool {
+    value.is_some_and(|value| value.kind() == Kind::Number)
+}
+
+/// Whether a value is `true` or `false`.
+pub(crate) fn is_bool(value: Option<Value<'_>>) -> bool {
+    value.is_some_and(|value| value.kind() == Kind::Bool)
+}
+
+/// The subscription of graphics-card miners, `[agent, session or null, host, port]`: whom they take themselves to talk to.
+pub(crate) fn subscription(message: &Message<'_>) -> Option<Facts> {
+    let params = list(message).filter(|_| message.is_method("mining.subscribe"))?;
+    let agent = text(params.at(0))?;
+    let host = text(params.at(2)).filter(|host| !host.contains(' '))?;
+    let port = u16::try_from(params.at(3)?.unsigned()?).ok()?;
+    Some(Facts { agent: Some(agent), pool_host: Some(host), pool_port: Some(port), ..Facts::default() })
+}
+
+/// Whether a subscription's agent begins, or a part of its host name is, as one of these. In lower case.
+pub(crate) fn tells(facts: &Facts, agents: &[&str], labels: &[&str]) -> bool {
+    let agent = facts.agent.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let host = facts.pool_host.as_deref().unwrap_or_default().to_ascii_lowercase();
+    agents.iter().any(|start| agent.starts_with(start))
+        || host.split(['.', '-', '_']).any(|label| labels.contains(&label))
+}
+
+/// Whether the session speaks the dialect of this name.
+pub(crate) fn speaks(session: Option<&Session>, name: &str) -> bool {
+    session.and_then(|session| DIALECTS.get(session.dialect())).is_some_and(|dialect| dialect.name() == name)
+}
+
+/// The same as [`answer`] for a dialect that shares requests with others: only in a session that it has recognised by more than an answer.
+pub(crate) fn answer_in(name: &str, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
+    if speaks(session, name) { answer(message, session) } else { None }
 }
 
 /// The answer to a request of the session, in the manner of JSON-RPC: an error, or `false`, or `null` for a login, is a no.
@@ -70,9 +134,18 @@ pub(crate) mod testing {
 
     use super::*;
     use crate::dialect::Dialect;
+    use crate::finding::Evidence;
     use crate::json::Tokens;
     use crate::message::Carrier;
+    use crate::session::{Mining, Setting};
     use pithead_flow::Direction;
+    use pithead_wire::Timestamp;
+
+    /// As the judge has it: a line may hold an object with something before it.
+    fn json_part(text: &str) -> &[u8] {
+        let at = if text.starts_with('[') { Some(0) } else { text.find('{') };
+        at.and_then(|at| text.as_bytes().get(at..)).unwrap_or_default()
+    }
 
     /// What a dialect says of a line in a stream, without a session.
     pub(crate) fn line(dialect: &dyn Dialect, text: &str) -> Option<Finding> {
@@ -84,13 +157,47 @@ pub(crate) mod testing {
         let mut tokens = Tokens::default();
         let message = Message {
             text: text.as_bytes(),
-            json: tokens.read(text.as_bytes()),
+            json: tokens.read(json_part(text)),
             carrier: Carrier::Stream,
             head: None,
             direction: Direction::Forward,
             truncated: false,
         };
         dialect.examine(&message, session)
+    }
+
+    /// The session that these lines add up to, each with whether the miner sends it, judged by all dialects.
+    pub(crate) fn session(lines: &[(bool, &str)]) -> Option<Session> {
+        let mut session: Option<Session> = None;
+        for (client, text) in lines {
+            let direction = if *client { Direction::Forward } else { Direction::Backward };
+            let mut tokens = Tokens::default();
+            let message = Message {
+                text: text.as_bytes(),
+                json: tokens.read(json_part(text)),
+                carrier: Carrier::Stream,
+                head: None,
+                direction,
+                truncated: false,
+            };
+            let found = DIALECTS.iter().enumerate().find_map(|(index, dialect)| {
+                let known = session.as_ref().is_some_and(|session| session.dialect() == index);
+                (known || is_anchored(*dialect, text)).then_some(())?;
+                Some((index, dialect.examine(&message, session.as_ref())?))
+            });
+            let Some((index, finding)) = found else { continue };
+            let setting = Setting { direction, clean: true, rival: false, at: Timestamp::default() };
+            let evidence = || Evidence { text: (*text).to_owned(), direction, frame: 0 };
+            let session = session.get_or_insert_with(|| Session::new(index, &finding, setting));
+            session.learn(index, finding, message.id(), setting, evidence);
+        }
+        session
+    }
+
+    /// What events would say of these lines; `None` if nothing is certain.
+    pub(crate) fn mining(lines: &[(bool, &str)]) -> Option<Mining> {
+        let session = session(lines).filter(Session::is_alerted)?;
+        session.mining(DIALECTS[session.dialect()].name())
     }
 
     /// Whether a dialect's anchors would bring this text to it at all.

@@ -12,7 +12,7 @@
 //! Key order, blanks and the kind of `id` vary. `mining.configure` may come first. The methods are those of
 //! <https://github.com/slushpool/stratumprotocol/blob/master/stratum-extensions.mediawiki> and what miners were seen to send.
 
-use super::{account, answer, text};
+use super::{account, answer, subscription, text};
 use crate::dialect::Dialect;
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::{Kind, Value};
@@ -65,7 +65,8 @@ fn method(message: &Message<'_>) -> Option<Finding> {
     let at = |place| list.and_then(|list: Value<'_>| list.at(place));
     let finding = match method.as_str() {
         "mining.subscribe" if params.is_none_or(|params| params.kind() == Kind::Array) => {
-            Finding::proof(What::Subscribe).with(Facts { agent: text(at(0)), ..Facts::default() })
+            let agent = || Facts { agent: text(at(0)), ..Facts::default() };
+            Finding::proof(What::Subscribe).with(subscription(message).unwrap_or_else(agent))
         }
         "mining.authorize" | "mining.authorise" => Finding::proof(What::Authorize).with(account(at(0))),
         "mining.submit" if list.is_some_and(|list| list.len() >= 2) => {
