@@ -66,10 +66,10 @@ pub struct TableCounters {
 }
 
 /// A packet's flow.
-#[derive(Debug)]
-pub struct Observed<'t> {
-    /// The flow, this packet counted.
-    pub flow: &'t mut Flow,
+#[derive(Clone, Copy, Debug)]
+pub struct Observed {
+    /// Where the flow is: good for [`FlowTable::at`] until the next packet is observed.
+    pub place: u32,
     /// Which way the packet goes.
     pub direction: Direction,
     /// Whether the packet began the flow.
@@ -139,7 +139,7 @@ impl FlowTable {
     /// Counts a packet in its flow; begins one if need be. `None`: neither TCP nor UDP, or no room.
     ///
     /// Flows that turn out to have ended are waiting in [`ended`](Self::ended) afterwards, and must be taken first.
-    pub fn observe(&mut self, packet: &Packet<'_>, seen: Sighting, clock: &Clock) -> Option<Observed<'_>> {
+    pub fn observe(&mut self, packet: &Packet<'_>, seen: Sighting, clock: &Clock) -> Option<Observed> {
         let (ports, flags, sequence) = match &packet.transport {
             Transport::Tcp(tcp) => ((tcp.source_port, tcp.destination_port), tcp.flags, Some(tcp.sequence)),
             Transport::Udp(udp) => ((udp.source_port, udp.destination_port), Flags::default(), None),
@@ -161,7 +161,29 @@ impl FlowTable {
         let flow = &mut self.flows[index as usize];
         let direction = flow.direction(source);
         count(flow, direction, flags, sequence, seen);
-        Some(Observed { flow, direction, is_new })
+        Some(Observed { place: index, direction, is_new })
+    }
+
+    /// The flow at a place that [`observe`](Self::observe) has just named.
+    pub fn at(&mut self, place: u32) -> &mut Flow {
+        &mut self.flows[place as usize]
+    }
+
+    /// The flow of a packet that has been counted before, and which way the packet goes.
+    pub fn find(&mut self, packet: &Packet<'_>) -> Option<(&mut Flow, Direction)> {
+        let (source_port, destination_port) = match &packet.transport {
+            Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port),
+            Transport::Udp(udp) => (udp.source_port, udp.destination_port),
+            Transport::Other(_) => return None,
+        };
+        let source = SocketAddr::new(packet.source, source_port);
+        let destination = SocketAddr::new(packet.destination, destination_port);
+        let key = Key::new(source, destination, packet.transport.protocol());
+        let hash = self.hasher.hash_one(key);
+        let index = *self.index.find(hash, |&index| self.flows[index as usize].key == key)?;
+        let flow = &mut self.flows[index as usize];
+        let direction = flow.direction(source);
+        Some((flow, direction))
     }
 
     /// Moves time on: flows that were silent for too long end.

@@ -1,0 +1,320 @@
+//! Merges the workers' reports into one stream of records, in the order of the frames that caused them.
+//!
+//! Reports come an epoch at a time, the same frames from every worker, so nothing here depends on who was faster. What one worker cannot
+//! know is joined here: a name's look-up and the session that follows it may be different workers' flows.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pithead_detect::pools::{Entry, Pools};
+use pithead_detect::{Body, DetectCounters, Event, Mining, Sighting, Where};
+use pithead_flow::{Direction, HostTable, Summary, TableCounters};
+use pithead_output::{
+    AlertRecord, Blocked, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord, NameSource,
+    Origin, Pool, Record, RecordBody, Signature, StatsRecord, Verdict,
+};
+use pithead_wire::Timestamp;
+
+use crate::config::Config;
+use crate::names::Names;
+use crate::report::{Counters, Report};
+
+/// Merges reports into records.
+#[derive(Debug)]
+pub struct Aggregator {
+    pools: Arc<Pools>,
+    files: Vec<Arc<str>>,
+    /// The sequence at which each file began, in order.
+    begins: Vec<(u64, usize)>,
+    names: Names,
+    /// Names that were spoken in a flow, until it ends.
+    spoken: HashMap<u64, (String, NameSource, Option<u16>)>,
+    /// What was said of flows that were alerted, until they end.
+    alerted: HashMap<u64, Pool>,
+    /// Whose connections to which pool were reported as blocked.
+    blocked: HashSet<(IpAddr, SocketAddr, String)>,
+    hosts: Option<HostTable>,
+    counters: Vec<Counters>,
+    alerts: u64,
+    now: Timestamp,
+    last_sequence: u64,
+}
+
+impl Aggregator {
+    /// An aggregator for so many workers reading these files.
+    pub fn new(config: &Config, pools: Arc<Pools>, files: Vec<Arc<str>>, workers: usize) -> Self {
+        Self {
+            pools,
+            files,
+            begins: Vec::new(),
+            names: Names::new(config.max_names),
+            spoken: HashMap::new(),
+            alerted: HashMap::new(),
+            blocked: HashSet::new(),
+            hosts: config.settings.hosts.then(|| HostTable::new(config.max_hosts)),
+            counters: vec![Counters::default(); workers],
+            alerts: 0,
+            now: Timestamp::default(),
+            last_sequence: 0,
+        }
+    }
+
+    /// Takes in one epoch's reports, one of each worker, and hands over its records in order.
+    pub fn merge(&mut self, reports: Vec<Report>, sink: &mut dyn FnMut(Record)) {
+        let mut events = Vec::new();
+        let mut hosts = HostTable::new(usize::MAX);
+        for (worker, report) in reports.into_iter().enumerate() {
+            // Every worker meets every file and keeps the same clock; one of them is enough.
+            if worker == 0 {
+                self.begins.extend(&report.files);
+                self.now = report.now;
+                self.last_sequence = report.until;
+            }
+            events.extend(report.events);
+            hosts.merge(&report.hosts);
+            self.counters[worker] = report.counters;
+        }
+        if let Some(table) = &mut self.hosts {
+            table.merge(&hosts);
+        }
+        events.sort_by_key(|event: &Event| (event.cause, rank(&event.body), event.flow.id));
+        for event in events {
+            self.event(event, sink);
+        }
+    }
+
+    /// Says what is said at the end: hosts and statistics.
+    pub fn finish(&mut self, elapsed: Duration, sink: &mut dyn FnMut(Record)) {
+        let at = self.now;
+        let record = |body| Record { at, origin: Origin::default(), body };
+        if let Some(hosts) = &self.hosts {
+            for (address, stats) in hosts.iter() {
+                let host = HostRecord { address: Some(address), stats: stats.clone() };
+                sink(record(RecordBody::Host(Box::new(host))));
+            }
+            let others = HostRecord { address: None, stats: hosts.others().clone() };
+            sink(record(RecordBody::Host(Box::new(others))));
+        }
+        sink(record(RecordBody::Stats(Box::new(self.stats(elapsed)))));
+    }
+
+    /// Totals over all workers.
+    pub fn stats(&self, elapsed: Duration) -> StatsRecord {
+        let mut stats = StatsRecord {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            elapsed,
+            files: self.begins.len() as u64,
+            hosts: self
+                .hosts
+                .as_ref()
+                .map(|hosts| HostCounters { known: hosts.len() as u64, refused: hosts.refused() }),
+            alerts: self.alerts,
+            ..StatsRecord::default()
+        };
+        for counters in &self.counters {
+            add_frames(&mut stats.frames, &counters.frames);
+            add_flows(&mut stats.flows, &counters.flows);
+            add_detect(&mut stats.detect, &counters.detect);
+            stats.flows_ended += counters.flows_ended;
+            stats.fragments = counters.fragments;
+            stats.jumps_back = counters.jumps_back;
+        }
+        stats
+    }
+
+    /// Names forgotten for want of room.
+    pub const fn names_forgotten(&self) -> u64 {
+        self.names.forgotten()
+    }
+
+    fn event(&mut self, event: Event, sink: &mut dyn FnMut(Record)) {
+        let Event { cause, at, flow, app, body } = event;
+        let origin = Origin { file: self.file(cause.sequence), interface: None, number: Some(cause.number) };
+        let body = match body {
+            Body::Alert(mining) => {
+                let pool = self.pool(&flow, &mining);
+                self.alerted.insert(flow.id, pool.clone());
+                self.alerts += 1;
+                let verdict = Verdict::Session(self.with_coin(mining, &pool));
+                let signature = Signature::of(&verdict);
+                RecordBody::Alert(Box::new(AlertRecord { flow, app, verdict, pool: Some(pool), signature }))
+            }
+            Body::Flow { end, mining, oddities } => {
+                let pool = mining.as_ref().map(|mining| self.pool_at_end(&flow, mining));
+                if end.is_some() {
+                    self.alerted.remove(&flow.id);
+                    self.spoken.remove(&flow.id);
+                }
+                let verdict = mining.map(|mining| match &pool {
+                    Some(pool) => Verdict::Session(self.with_coin(mining, pool)),
+                    None => Verdict::Session(mining),
+                });
+                RecordBody::Flow(Box::new(FlowRecord { flow, app, end, verdict, pool, oddities }))
+            }
+            Body::Named(sighting) => {
+                self.speak(&flow, &sighting);
+                let Some(entry) = self.pools.find(sighting.name.as_bytes()) else { return };
+                let listing = Listing::from(entry);
+                let Sighting { name, place, port } = *sighting;
+                RecordBody::Name(Box::new(NameRecord {
+                    flow,
+                    app,
+                    place,
+                    name: name.to_string(),
+                    port,
+                    listing,
+                }))
+            }
+            Body::Resolved(resolution) => return self.names.learn(&resolution, at, cause.number),
+            Body::Unanswered { reset } => match self.block(&flow, reset) {
+                Some((blocked, pool)) => {
+                    self.alerts += 1;
+                    let verdict = Verdict::Blocked(Box::new(blocked));
+                    let signature = Signature::of(&verdict);
+                    RecordBody::Alert(Box::new(AlertRecord {
+                        flow,
+                        app,
+                        verdict,
+                        pool: Some(pool),
+                        signature,
+                    }))
+                }
+                None => return,
+            },
+        };
+        sink(Record { at, origin, body });
+    }
+
+    /// The file in which a frame lies.
+    fn file(&self, sequence: u64) -> Option<Arc<str>> {
+        let place = self.begins.partition_point(|(begin, _)| *begin <= sequence).checked_sub(1)?;
+        let (_, file) = self.begins.get(place)?;
+        self.files.get(*file).cloned()
+    }
+
+    /// Keeps a name that says whom a flow speaks to.
+    fn speak(&mut self, flow: &Summary, sighting: &Sighting) {
+        if !matches!(sighting.place, Where::DnsQuery | Where::DnsAnswer) {
+            let source = NameSource::from(sighting.place);
+            self.spoken.insert(flow.id, (sighting.name.to_string(), source, sighting.port));
+        }
+    }
+
+    /// Whom a miner mines for: by what was said in the session, else in its flow, else by what DNS said of the address.
+    fn pool(&self, flow: &Summary, mining: &Mining) -> Pool {
+        let (client, server) = match mining.client {
+            Direction::Forward => (flow.source, flow.destination),
+            Direction::Backward => (flow.destination, flow.source),
+        };
+        let mut pool = Pool::at(server);
+        let said = mining
+            .facts
+            .pool_host
+            .as_ref()
+            .filter(|host| host.contains('.') && host.parse::<IpAddr>().is_err());
+        let spoken = self.spoken.get(&flow.id);
+        // What stands at the other end of a proxied connection is the proxy.
+        let proxied =
+            spoken.filter(|(_, source, _)| matches!(source, NameSource::Socks | NameSource::Connect));
+        if let Some((name, source, port)) = proxied {
+            (pool.name, pool.source) = (Some(name.clone()), *source);
+            (pool.address, pool.port) = (None, port.or(mining.facts.pool_port));
+        } else if let Some(host) = said {
+            pool.name = Some(host.to_ascii_lowercase());
+            pool.source = NameSource::Session;
+        } else if let Some((name, source, _)) = spoken {
+            pool.name = Some(name.clone());
+            pool.source = *source;
+        } else if let Some(known) = self.names.find(client.ip(), server.ip()) {
+            pool.name = Some(known.name.clone());
+            pool.source = NameSource::Dns;
+        }
+        pool.listing = pool.name.as_ref().and_then(|name| self.pools.find(name)).map(Listing::from);
+        pool
+    }
+
+    /// The pool as it was alerted, unless the session has named it since.
+    fn pool_at_end(&self, flow: &Summary, mining: &Mining) -> Pool {
+        let now = self.pool(flow, mining);
+        match self.alerted.get(&flow.id) {
+            Some(before) if now.source != NameSource::Session => before.clone(),
+            _ => now,
+        }
+    }
+
+    /// The coin, where neither the wallet nor the session told it but the pool's name does.
+    fn with_coin(&self, mut mining: Box<Mining>, pool: &Pool) -> Box<Mining> {
+        if mining.facts.coin.is_none() {
+            mining.facts.coin = pool.coin().map(str::to_owned);
+        }
+        mining
+    }
+
+    /// A connection to a pool's address that was not let through, if its name had been looked up: once for each host and pool.
+    fn block(&mut self, flow: &Summary, reset: bool) -> Option<(Blocked, Pool)> {
+        let (client, server) = (flow.source, flow.destination);
+        let known = self.names.find(client.ip(), server.ip()).filter(|known| known.at <= flow.first)?;
+        let listed = known.listed.clone()?;
+        let entry = self.pools.find(&listed)?;
+        if !mines_at(entry, server.port()) {
+            return None;
+        }
+        let blocked = Blocked { reset, name: known.name.clone(), frame: known.frame };
+        let pool = Pool {
+            name: Some(known.name.clone()),
+            listing: Some(Listing::from(entry)),
+            source: NameSource::Dns,
+            ..Pool::at(server)
+        };
+        self.blocked.insert((client.ip(), server, listed)).then_some((blocked, pool))
+    }
+}
+
+/// Whether a connection to this port of a listed name is to a miner's door: its web site is another thing.
+fn mines_at(entry: &Entry, port: u16) -> bool {
+    use pithead_detect::pools::Kind;
+    match entry.kind {
+        Kind::Pool | Kind::Proxy | Kind::Market => entry.lists_port(port) || !matches!(port, 80 | 443),
+        _ => false,
+    }
+}
+
+/// What comes first where one frame causes several things.
+const fn rank(body: &Body) -> u8 {
+    match body {
+        Body::Resolved(_) => 0,
+        Body::Named(_) => 1,
+        Body::Alert(_) => 2,
+        Body::Unanswered { .. } => 3,
+        Body::Flow { .. } => 4,
+    }
+}
+
+fn add_frames(sum: &mut Frames, more: &Frames) {
+    sum.read += more.read;
+    sum.bytes += more.bytes;
+    sum.decoded += more.decoded;
+    for (sum, more) in sum.discarded.iter_mut().zip(more.discarded) {
+        *sum += more;
+    }
+    sum.in_flows += more.in_flows;
+    sum.fragments += more.fragments;
+    sum.other_protocols += more.other_protocols;
+    sum.refused += more.refused;
+}
+
+const fn add_flows(sum: &mut TableCounters, more: &TableCounters) {
+    sum.flows += more.flows;
+    sum.packets += more.packets;
+    sum.refused += more.refused;
+}
+
+const fn add_detect(sum: &mut DetectCounters, more: &DetectCounters) {
+    sum.inspected += more.inspected;
+    sum.resumed += more.resumed;
+    sum.records_full += more.records_full;
+    sum.messages_full += more.messages_full;
+    sum.oddities.add(more.oddities);
+}

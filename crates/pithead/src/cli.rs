@@ -1,0 +1,154 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Names every machine that mines cryptocurrency on a network, with proof.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pithead",
+    version,
+    about,
+    long_about = "Names every machine that mines cryptocurrency on a network, with proof.\n\n\
+        Reads frames from capture files and says which hosts mine, for which pool, with which software, and how it knows.",
+    after_help = "Exit status: 0 when all went well, miners or not; 1 for an error; 2 for a wrong command line; \
+        3 when events differ from those expected.",
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read capture files and name the miners in them
+    Replay(ReplayArgs),
+    /// Replay every capture of a folder and compare with the NAME.expected.jsonl beside it
+    Verify(VerifyArgs),
+    /// List the mining protocols that can be recognised
+    Dialects(DialectsArgs),
+    /// Say what the pool list makes of a host name, or the dialects of a line of text
+    Check(CheckArgs),
+    /// Write the shell completions or the man pages
+    #[command(hide = true)]
+    Generate(GenerateArgs),
+}
+
+/// What both `replay` and `verify` take.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// Read settings from this file (TOML)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Networks whose addresses are ours [default: private, link-local and carrier-grade NAT ones]
+    #[arg(long, value_name = "CIDR,...", value_delimiter = ',')]
+    pub home_net: Vec<String>,
+    /// What to do about checksums
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub checksums: Option<ChecksumsArg>,
+}
+
+/// Arguments of `replay`.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// Captures (pcap or pcapng, plain, gzip or zstd), read as one stream in this order; - is standard input
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Write events (EVE JSON) to this file; - is standard output, which then carries nothing else
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub eve: Option<PathBuf>,
+    /// Worker threads [default: one a core, one alone for small files]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+    /// Compare the events with those in this file (JSON lines); exit status 3 when they differ
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub expect: Option<PathBuf>,
+    /// Write the events to the file of --expect instead of comparing
+    #[arg(long, requires = "expect")]
+    pub update: bool,
+    /// Tell of every flow at its end, not only of those that mine
+    #[arg(long)]
+    pub flows: bool,
+    /// Tell what each host of ours sent and received
+    #[arg(long)]
+    pub hosts: bool,
+    /// No progress bar and no summary
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Settings and networks.
+    #[command(flatten)]
+    pub common: Common,
+    /// Frames handed on at a time; the events never depend on it
+    #[arg(long, hide = true, default_value_t = pithead_capture::BATCH_FRAMES, value_name = "N")]
+    pub batch: usize,
+}
+
+/// Arguments of `verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Folder with captures, searched with its subfolders
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+    /// Write what is found to the NAME.expected.jsonl files instead of comparing
+    #[arg(long)]
+    pub update: bool,
+    /// Settings and networks.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Arguments of `dialects`.
+#[derive(Args, Debug)]
+pub struct DialectsArgs {
+    /// Write a table for the documentation (Markdown)
+    #[arg(long)]
+    pub markdown: bool,
+    /// Write JSON lines
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// A host name, or a line as a miner or a pool sends it; - reads standard input
+    #[arg(value_name = "NAME|LINE", allow_hyphen_values = true)]
+    pub text: String,
+    /// Read settings from this file (TOML)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+}
+
+/// Arguments of `generate`.
+#[derive(Args, Debug)]
+pub struct GenerateArgs {
+    /// What to write
+    #[arg(value_enum)]
+    pub what: Generate,
+    /// The folder to write to
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+}
+
+/// What can be generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Generate {
+    /// Completions for bash, zsh, fish, elvish and PowerShell
+    Completions,
+    /// A man page a command
+    Man,
+}
+
+/// What to do about checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChecksumsArg {
+    /// Do not look
+    Ignore,
+    /// Discard and count packets whose checksums are wrong
+    Verify,
+}

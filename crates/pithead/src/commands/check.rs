@@ -1,0 +1,141 @@
+//! `pithead check`: what the pool list makes of a name, or the dialects of a line.
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use pithead_detect::carriers::Name;
+use pithead_detect::pools::Pools;
+use pithead_detect::{Anchors, Carrier, DIALECTS, Facts, Finding, HttpHead, Message, Tokens, Weight};
+use pithead_flow::Direction;
+
+use crate::cli::CheckArgs;
+use crate::config::Config;
+
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
+    let config = match &args.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    let mut text = args.text.clone();
+    if text == "-" {
+        text.clear();
+        std::io::stdin()
+            .lock()
+            .take(1 << 20)
+            .read_to_string(&mut text)
+            .context("cannot read standard input")?;
+    }
+    let text = text.trim();
+    let mut out = anstream::stdout();
+    match Name::from_bytes(text.as_bytes()) {
+        Some(name) if text.contains('.') && !text.contains(char::is_whitespace) => {
+            write!(out, "{}", about_name(&config.pools()?, name.as_str()))?;
+        }
+        _ => write!(out, "{}", about_line(text)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn about_name(pools: &Pools, name: &str) -> String {
+    let Some(entry) = pools.nearest(name) else {
+        return format!("{name}: not on the pool list ({} names)\n", pools.list().entries().len());
+    };
+    let mut text = format!(
+        "{name}: {} {}\n",
+        if entry.kind.is_mining() { "is on the pool list as" } else { "is known, and no mining:" },
+        entry.kind.name()
+    );
+    let ports: Vec<String> = entry
+        .ports
+        .iter()
+        .map(|range| {
+            let ports = if range.start == range.end {
+                range.start.to_string()
+            } else {
+                format!("{}-{}", range.start, range.end)
+            };
+            format!("{ports}{}", if range.tls { " (TLS)" } else { "" })
+        })
+        .collect();
+    for (what, value) in [
+        ("entry", entry.domain.clone()),
+        ("coins", entry.coins.join(" ")),
+        ("ports", ports.join(", ")),
+        ("source", entry.source.clone()),
+    ] {
+        if !value.is_empty() {
+            text.push_str(&format!("  {what:7} {value}\n"));
+        }
+    }
+    if entry.kind.is_mining() {
+        text.push_str("  A name alone gives dns, tls or http events, never an alert.\n");
+    }
+    text
+}
+
+fn about_line(line: &str) -> Result<String> {
+    let candidates =
+        Anchors::new().context("cannot compile the patterns")?.scanner().candidates(line.as_bytes());
+    let mut text = String::new();
+    for (index, dialect) in DIALECTS.iter().enumerate().filter(|(index, _)| candidates >> index & 1 == 1) {
+        for carrier in [Carrier::Stream, Carrier::Http, Carrier::WebSocket] {
+            let Some(finding) = examine(index, line, carrier) else { continue };
+            let within = match carrier {
+                Carrier::Stream => "",
+                Carrier::Http => " in HTTP",
+                Carrier::WebSocket => " in a WebSocket",
+            };
+            let proves = match finding.weight {
+                Weight::Proof => "proves mining",
+                Weight::Hint => "fits mining; the other side must fit too",
+                Weight::Context => "makes sense in a mining session only",
+            };
+            text.push_str(&format!("{}{within}: {:?}, {proves}\n", dialect.name(), finding.what));
+            text.push_str(&facts(&finding.facts));
+            break;
+        }
+    }
+    if text.is_empty() {
+        let why = if candidates == 0 {
+            "no dialect's words are in it"
+        } else {
+            "words of mining are in it, but it has no message's shape"
+        };
+        text = format!("nothing: {why}\n");
+    }
+    Ok(text)
+}
+
+fn examine(dialect: usize, line: &str, carrier: Carrier) -> Option<Finding> {
+    let mut tokens = Tokens::default();
+    let head = HttpHead { request: true, post: true, ..HttpHead::default() };
+    let message = Message {
+        text: line.as_bytes(),
+        json: tokens.read(line.as_bytes()),
+        carrier,
+        head: (carrier == Carrier::Http).then_some(&head),
+        direction: Direction::Forward,
+        truncated: false,
+    };
+    DIALECTS[dialect].examine(&message, None)
+}
+
+fn facts(facts: &Facts) -> String {
+    let Facts { user, wallet, worker, agent, rig, algorithm, coin, pool_host, pool_port, difficulty, target } =
+        facts;
+    let said = [
+        ("user", user.clone()),
+        ("wallet", wallet.clone()),
+        ("worker", worker.clone()),
+        ("agent", agent.clone()),
+        ("rig", rig.clone()),
+        ("algorithm", algorithm.clone()),
+        ("coin", coin.clone()),
+        ("pool host", pool_host.clone()),
+        ("pool port", pool_port.map(|port| port.to_string())),
+        ("difficulty", difficulty.map(|difficulty| difficulty.to_string())),
+        ("target", target.clone()),
+    ];
+    said.into_iter().filter_map(|(what, value)| Some(format!("  {what:10} {}\n", value?))).collect()
+}

@@ -1,0 +1,61 @@
+//! `pithead dialects`: what can be recognised.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use pithead_detect::{DIALECTS, Dialect};
+
+use crate::cli::DialectsArgs;
+use crate::summary::table;
+
+pub(super) fn run(args: &DialectsArgs) -> Result<ExitCode> {
+    let mut out = anstream::stdout();
+    let mut dialects: Vec<&dyn Dialect> = DIALECTS.to_vec();
+    dialects.sort_by_key(|dialect| dialect.name());
+    if args.markdown {
+        write!(out, "{}", markdown(&dialects))?;
+    } else if args.json {
+        for dialect in dialects {
+            writeln!(out, "{}", json(dialect))?;
+        }
+    } else {
+        let mut list = table(["dialect", "signature id", "what it is"]);
+        for dialect in &dialects {
+            list.add_row([dialect.name(), &dialect.signature_id().to_string(), dialect.title()]);
+        }
+        writeln!(out, "{list}\n{} dialects", dialects.len())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn json(dialect: &dyn Dialect) -> serde_json::Value {
+    serde_json::json!({
+        "dialect": dialect.name(),
+        "title": dialect.title(),
+        "family": dialect.family(),
+        "signature_id": dialect.signature_id(),
+        "source": dialect.source(),
+        "anchors": dialect.anchors(),
+    })
+}
+
+/// The page `docs/dialects.md`.
+fn markdown(dialects: &[&dyn Dialect]) -> String {
+    let mut page = String::from(
+        "# Dialects\n\n\
+        The mining protocols that are recognised. Made by `pithead dialects --markdown`; a test holds this page against the code.\n\n\
+        | dialect | what it is | alert | signature id | described in |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for dialect in dialects {
+        page.push_str(&format!(
+            "| `{}` | {} | PITHEAD Miner {} … | {} | <{}> |\n",
+            dialect.name(),
+            dialect.title(),
+            dialect.family(),
+            dialect.signature_id(),
+            dialect.source()
+        ));
+    }
+    page
+}

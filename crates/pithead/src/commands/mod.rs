@@ -1,0 +1,55 @@
+//! The commands, one file each.
+
+mod check;
+mod dialects;
+mod generate;
+mod replay;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use pithead_wire::Checksums;
+
+use crate::cli::{ChecksumsArg, Command, Common};
+use crate::config::{Config, home_nets};
+
+/// Exit status when events differ from those expected.
+const DIFFERENT: u8 = 3;
+
+/// Runs a command.
+///
+/// # Errors
+/// What went wrong, for `main` to print.
+pub fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Replay(args) => replay::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Dialects(args) => dialects::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Generate(args) => generate::run(&args),
+    }
+}
+
+/// The configuration file, if any, with what the command line says instead.
+fn configure(common: &Common) -> Result<Config> {
+    let mut config = match &common.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    if !common.home_net.is_empty() {
+        config.settings.home = home_nets(common.home_net.iter().map(String::as_str))?;
+    }
+    match common.checksums {
+        Some(ChecksumsArg::Verify) => config.settings.checksums = Checksums::Verify,
+        Some(ChecksumsArg::Ignore) => config.settings.checksums = Checksums::Ignore,
+        None => {}
+    }
+    Ok(config)
+}
+
+/// Says an error that does not end the program.
+fn complain(error: &str) {
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{red}error:{red:#} {error}");
+}

@@ -1,0 +1,131 @@
+//! `pithead replay`: capture files in, miners out.
+
+use std::cell::Cell;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pithead_output::{Config as SinkConfig, Error as SinkError, Sink, Target};
+
+use super::{DIFFERENT, configure};
+use crate::cli::ReplayArgs;
+use crate::expect::Lines;
+use crate::run::{self, Tools};
+use crate::summary::{Summary, plural};
+
+pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
+    let mut config = configure(&args.common)?;
+    (config.settings.all_flows, config.settings.hosts) = (args.flows, args.hosts);
+    let tools = Tools::new(config)?;
+    let expected = match &args.expect {
+        Some(path) if !args.update => Some(Lines::read(path)?),
+        _ => None,
+    };
+    let stdout = args.eve.as_deref() == Some(Path::new("-"));
+    let mut eve = args.eve.as_deref().map(open).transpose()?;
+
+    let bar = progress(args);
+    let mut show = |done: u64, total: Option<u64>| advance(&bar, done, total);
+    let (mut summary, mut lines) = (Summary::default(), Lines::default());
+    let failure: Cell<Option<SinkError>> = Cell::new(None);
+    let mut go_on = true;
+    let workers = run::workers(args.workers, &args.files);
+    let outcome = run::replay(&tools, &args.files, workers, args.batch.max(1), &mut show, &mut |record| {
+        if let (Some(sink), true) = (&mut eve, go_on)
+            && let Err(error) = sink.write(&record)
+        {
+            (go_on, _) = (false, failure.replace(Some(error)));
+        }
+        if args.expect.is_some() {
+            lines.push(&record);
+        }
+        summary.note(&record);
+    })?;
+    bar.finish_and_clear();
+    if let (Some(sink), true) = (&mut eve, go_on)
+        && let Err(error) = sink.flush()
+    {
+        failure.set(Some(error));
+    }
+
+    let mut status = ExitCode::SUCCESS;
+    if !args.quiet {
+        say(&summary.render(&outcome.stats), stdout)?;
+    }
+    for error in &outcome.errors {
+        super::complain(error);
+        status = ExitCode::FAILURE;
+    }
+    match failure.take() {
+        // Whoever read the events has had enough; that is no error.
+        None | Some(SinkError::Closed { .. }) => {}
+        Some(error) => return Err(error.into()),
+    }
+    match (&args.expect, expected) {
+        (Some(path), None) => lines.write(path)?,
+        (Some(path), Some(expected)) => {
+            if let Some(difference) = lines.difference(&expected) {
+                let mut out = anstream::stderr();
+                write!(out, "{}", difference.text)?;
+                writeln!(
+                    out,
+                    "{}: events differ: {} missing or changed, {} new or changed, of {} expected",
+                    path.display(),
+                    difference.missing,
+                    difference.surplus,
+                    plural(expected.len(), "event")
+                )?;
+                if outcome.errors.is_empty() {
+                    status = ExitCode::from(DIFFERENT);
+                }
+            }
+        }
+        (None, _) => {}
+    }
+    Ok(status)
+}
+
+fn open(path: &Path) -> Result<Box<dyn Sink>> {
+    let target = if path == Path::new("-") { Target::Stdout } else { Target::File(PathBuf::from(path)) };
+    Ok(pithead_output::open(&SinkConfig::Eve(target))?)
+}
+
+/// Prints the summary: to standard output, unless that carries events; then to a terminal only.
+fn say(text: &str, stdout_is_taken: bool) -> Result<()> {
+    if !stdout_is_taken {
+        let mut out = anstream::stdout();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            done => done?,
+        }
+    } else if std::io::stderr().is_terminal() {
+        anstream::stderr().write_all(text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A bar on standard error, where that is a terminal.
+fn progress(args: &ReplayArgs) -> ProgressBar {
+    if args.quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+    bar.set_style(style("{spinner} {bytes} read, {bytes_per_sec}"));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn advance(bar: &ProgressBar, done: u64, total: Option<u64>) {
+    if let (None, Some(total)) = (bar.length(), total) {
+        bar.set_length(total);
+        bar.set_style(style("{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left"));
+    }
+    bar.set_position(done);
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

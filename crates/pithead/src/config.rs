@@ -1,0 +1,247 @@
+//! The configuration file: what was written, and what it means.
+//!
+//! [`RawConfig`] is the file as written, unknown keys refused; [`Config::read`] makes of it, once, what the program works with. Everything has a
+//! default, so no file is needed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use ipnet::IpNet;
+use pithead_detect::Limits;
+use pithead_detect::pools::{List, Pools};
+use pithead_flow::{FragmentLimits, StreamLimits, Timeouts};
+use pithead_wire::Checksums;
+use serde::Deserialize;
+
+use crate::pipeline::Settings;
+
+/// Addresses that are ours unless something else is said: private and link-local ones, and those of carrier-grade NAT.
+pub const HOME_NET: &[&str] = &[
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "fc00::/7",
+    "fe80::/10",
+];
+
+/// What the program works with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How the pipelines work.
+    pub settings: Settings,
+    /// The most hosts that have a row of their own.
+    pub max_hosts: usize,
+    /// The most names that are remembered with their addresses.
+    pub max_names: usize,
+    /// Pool lists beside the one that comes with the program.
+    pub pool_lists: Vec<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawConfig {
+    home_net: Option<Vec<String>>,
+    checksums: Option<String>,
+    pool_lists: Vec<PathBuf>,
+    flows: RawFlows,
+    fragments: RawFragments,
+    streams: RawStreams,
+    detect: RawDetect,
+    hosts: RawHosts,
+    names: RawNames,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawFlows {
+    max: Option<usize>,
+    new_timeout_s: Option<u64>,
+    established_timeout_s: Option<u64>,
+    closed_timeout_s: Option<u64>,
+    udp_timeout_s: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawFragments {
+    max_bytes: Option<usize>,
+    max_datagrams: Option<usize>,
+    timeout_s: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawStreams {
+    held_segments: Option<usize>,
+    held_bytes: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawDetect {
+    depth_bytes: Option<u64>,
+    resume_bytes: Option<u64>,
+    max_records: Option<usize>,
+    max_messages: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawHosts {
+    max: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawNames {
+    max: Option<usize>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::from_raw(RawConfig::default(), Path::new(""))
+            .expect("the defaults are sound: a test reads them")
+    }
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not say what it should: with line, column and reason.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{}: cannot read the configuration", path.display()))?;
+        let raw = toml::from_str(&text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let (line, column) = line_and_column(&text, at);
+            anyhow!("{} line {line} column {column}: {}", path.display(), error.message().replace('\n', "; "))
+        })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        Self::from_raw(raw, base).with_context(|| path.display().to_string())
+    }
+
+    fn from_raw(raw: RawConfig, base: &Path) -> Result<Self> {
+        let (flows, fragments, streams, detect) =
+            (Timeouts::default(), FragmentLimits::default(), StreamLimits::default(), Limits::default());
+        let seconds = |given: Option<u64>, default: Duration| given.map_or(default, Duration::from_secs);
+        let home: Vec<&str> = match &raw.home_net {
+            Some(nets) => nets.iter().map(String::as_str).collect(),
+            None => HOME_NET.to_vec(),
+        };
+        let settings = Settings {
+            checksums: match raw.checksums.as_deref() {
+                None | Some("ignore") => Checksums::Ignore,
+                Some("verify") => Checksums::Verify,
+                Some(other) => bail!("checksums = \"{other}\": must be \"ignore\" or \"verify\""),
+            },
+            // A flow takes about 300 bytes here, so a full table 300 MB.
+            max_flows: raw.flows.max.unwrap_or(1_000_000),
+            timeouts: Timeouts {
+                new: seconds(raw.flows.new_timeout_s, flows.new),
+                established: seconds(raw.flows.established_timeout_s, flows.established),
+                closed: seconds(raw.flows.closed_timeout_s, flows.closed),
+                datagrams: seconds(raw.flows.udp_timeout_s, flows.datagrams),
+            },
+            fragments: FragmentLimits {
+                memory_bytes: raw.fragments.max_bytes.unwrap_or(fragments.memory_bytes),
+                datagrams: raw.fragments.max_datagrams.unwrap_or(fragments.datagrams),
+                timeout: seconds(raw.fragments.timeout_s, fragments.timeout),
+                ..fragments
+            },
+            limits: Limits {
+                depth_bytes: raw.detect.depth_bytes.unwrap_or(detect.depth_bytes),
+                resume_bytes: raw.detect.resume_bytes.unwrap_or(detect.resume_bytes),
+                records: raw.detect.max_records.unwrap_or(detect.records),
+                messages: raw.detect.max_messages.unwrap_or(detect.messages),
+                stream: StreamLimits {
+                    held_segments: raw.streams.held_segments.unwrap_or(streams.held_segments),
+                    held_bytes: raw.streams.held_bytes.unwrap_or(streams.held_bytes),
+                    ..streams
+                },
+            },
+            all_flows: false,
+            hosts: false,
+            home: home_nets(home)?,
+        };
+        Ok(Self {
+            settings,
+            max_hosts: raw.hosts.max.unwrap_or(100_000),
+            max_names: raw.names.max.unwrap_or(100_000),
+            pool_lists: raw.pool_lists.into_iter().map(|list| base.join(list)).collect(),
+        })
+    }
+
+    /// The pool list that comes with the program, and those named beside it.
+    ///
+    /// # Errors
+    /// A list that cannot be read, or a line in it that is wrong: with line, column and reason.
+    pub fn pools(&self) -> Result<Pools> {
+        let mut list = List::builtin();
+        for path in &self.pool_lists {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("{}: cannot read the pool list", path.display()))?;
+            list.merge(List::parse(&path.display().to_string(), &text)?);
+        }
+        Ok(Pools::new(list))
+    }
+}
+
+/// Networks as they are written: `10.0.0.0/8`, or an address alone.
+pub fn home_nets<'a>(nets: impl IntoIterator<Item = &'a str>) -> Result<Vec<IpNet>> {
+    nets.into_iter()
+        .map(|net| {
+            let net = net.trim();
+            net.parse()
+                .or_else(|_| net.parse::<std::net::IpAddr>().map(IpNet::from))
+                .map_err(|_| anyhow!("home net \"{net}\" is not a network such as 10.0.0.0/8"))
+        })
+        .collect()
+}
+
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at.min(text.len())];
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config> {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let path = folder.path().join("pithead.toml");
+        std::fs::write(&path, text).expect("a file");
+        Config::read(&path)
+    }
+
+    #[test]
+    fn the_defaults_are_sound() {
+        assert_eq!(Config::default().settings.home.len(), HOME_NET.len());
+        assert_eq!(read("").expect("an empty file").settings.max_flows, 1_000_000);
+    }
+
+    #[test]
+    fn what_is_written_counts() {
+        let config = read(
+            "home_net = [\"192.0.2.0/24\", \"2001:db8::1\"]\nchecksums = \"verify\"\n[flows]\nmax = 7\n",
+        )
+        .expect("a file");
+        assert_eq!((config.settings.home.len(), config.settings.max_flows), (2, 7));
+        assert_eq!(config.settings.checksums, Checksums::Verify);
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let unknown = format!("{:#}", read("[flows]\nmax = 7\nmxa = 8\n").expect_err("an unknown key"));
+        assert!(unknown.contains("line 3 column 1") && unknown.contains("mxa"), "{unknown}");
+        let kind = format!("{:#}", read("[flows]\nmax = \"many\"\n").expect_err("a text for a number"));
+        assert!(kind.contains("line 2 column 7"), "{kind}");
+        let net = format!("{:#}", read("home_net = [\"10.0.0.0/99\"]\n").expect_err("no network"));
+        assert!(net.contains("10.0.0.0/99"), "{net}");
+    }
+}

@@ -1,0 +1,22 @@
+//! The program: frames in, events out.
+//!
+//! Everything that decides lives in the rooms below; here they are put in a line ([`Pipeline`]), given threads ([`replay`]), merged
+//! ([`Aggregator`]) and shown. The same pipeline reads files and links.
+#![forbid(unsafe_code)]
+
+mod aggregator;
+pub mod cli;
+pub mod commands;
+pub mod config;
+mod expect;
+mod names;
+mod pipeline;
+mod report;
+mod run;
+mod summary;
+mod worker;
+
+pub use aggregator::Aggregator;
+pub use config::Config;
+pub use pipeline::{Pipeline, Settings};
+pub use report::{Counters, Report};

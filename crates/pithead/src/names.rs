@@ -1,0 +1,109 @@
+//! Which name an address was looked up by: what DNS said, in the order of frames.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use pithead_detect::Resolution;
+use pithead_wire::Timestamp;
+
+/// A name that led to an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The name that was asked for.
+    pub(crate) name: String,
+    /// The name on the pool list behind it, if there is one.
+    pub(crate) listed: Option<String>,
+    /// When it was answered.
+    pub(crate) at: Timestamp,
+    /// Number of the frame that answered.
+    pub(crate) frame: u64,
+}
+
+/// Who asked; nobody in particular stands for the latest of all.
+type Key = (Option<IpAddr>, IpAddr);
+
+/// Names by who asked and by address, up to a fixed number; the oldest make room, and are counted.
+#[derive(Debug)]
+pub(crate) struct Names {
+    known: HashMap<Key, Known>,
+    order: VecDeque<Key>,
+    capacity: usize,
+    forgotten: u64,
+}
+
+impl Names {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { known: HashMap::new(), order: VecDeque::new(), capacity: capacity.max(2), forgotten: 0 }
+    }
+
+    /// How many names had to make room.
+    pub(crate) const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Takes in an answer.
+    pub(crate) fn learn(&mut self, resolution: &Resolution, at: Timestamp, frame: u64) {
+        let known = Known {
+            name: resolution.name.to_string(),
+            listed: resolution.listed.as_ref().map(ToString::to_string),
+            at,
+            frame,
+        };
+        self.put((Some(resolution.client), resolution.address), known.clone());
+        // A resolver in between hides who asked, so the address alone must do.
+        self.put((None, resolution.address), known);
+    }
+
+    /// The name by which a client, or else anybody, came to an address.
+    pub(crate) fn find(&self, client: IpAddr, address: IpAddr) -> Option<&Known> {
+        self.known.get(&(Some(client), address)).or_else(|| self.known.get(&(None, address)))
+    }
+
+    fn put(&mut self, key: Key, known: Known) {
+        if self.known.insert(key, known).is_some() {
+            return;
+        }
+        self.order.push_back(key);
+        while self.known.len() > self.capacity {
+            let Some(oldest) = self.order.pop_front() else { return };
+            if self.known.remove(&oldest).is_some() {
+                self.forgotten += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pithead_detect::carriers::Name;
+
+    fn answer(client: [u8; 4], name: &str, address: [u8; 4]) -> Resolution {
+        let name = Name::from_bytes(name.as_bytes()).expect("a name");
+        Resolution { client: client.into(), name, address: address.into(), listed: None }
+    }
+
+    #[test]
+    fn who_asked_counts_first_and_anybody_second() {
+        let mut names = Names::new(100);
+        names.learn(&answer([10, 0, 0, 1], "a.example", [192, 0, 2, 1]), Timestamp::default(), 1);
+        names.learn(&answer([10, 0, 0, 2], "b.example", [192, 0, 2, 1]), Timestamp::default(), 2);
+        let name = |client: [u8; 4]| {
+            names.find(client.into(), [192, 0, 2, 1].into()).map(|known| known.name.as_str())
+        };
+        assert_eq!(name([10, 0, 0, 1]), Some("a.example"));
+        assert_eq!(name([10, 0, 0, 9]), Some("b.example"));
+        assert_eq!(names.find([10, 0, 0, 1].into(), [192, 0, 2, 9].into()), None);
+    }
+
+    #[test]
+    fn the_oldest_make_room() {
+        let mut names = Names::new(4);
+        for n in 0..10 {
+            names.learn(&answer([10, 0, 0, 1], "a.example", [192, 0, 2, n]), Timestamp::default(), 1);
+        }
+        assert_eq!(names.forgotten(), 16);
+        assert!(names.find([10, 0, 0, 1].into(), [192, 0, 2, 9].into()).is_some());
+        assert!(names.find([10, 0, 0, 1].into(), [192, 0, 2, 0].into()).is_none());
+    }
+}

@@ -1,0 +1,290 @@
+//! The straight line: frame, packet, flow, finding.
+//!
+//! A pipeline has no clock, thread, socket or file. Several of them share the work by the innermost address pair: each is shown every
+//! frame and keeps its own, so that all of them agree on the time, on fragments, and on which frame was which.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use pithead_capture::Frame;
+use pithead_detect::pools::Pools;
+use pithead_detect::{Anchors, Detector, Event, Limits};
+use pithead_flow::{
+    Clock, Direction, Flow, FlowTable, FragmentLimits, Fragments, HostStats, Moved, Sighting, Timeouts, owner,
+};
+use pithead_wire::{self as wire, Checksums, Decoded, Discard, Fragment, Packet, Transport};
+
+use crate::report::Report;
+
+/// How many fragmented datagrams may lie in each other.
+const NESTED: u8 = 3;
+
+/// How a pipeline is to work. Shared by all of them.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What to do about checksums.
+    pub checksums: Checksums,
+    /// The most flows of a worker.
+    pub max_flows: usize,
+    /// When flows end.
+    pub timeouts: Timeouts,
+    /// How much is held of unfinished datagrams.
+    pub fragments: FragmentLimits,
+    /// How much the detector looks at and holds.
+    pub limits: Limits,
+    /// Whether every flow is told of at its end, or only those that mine.
+    pub all_flows: bool,
+    /// Whether hosts are summed up.
+    pub hosts: bool,
+    /// Which addresses are ours.
+    pub home: Vec<IpNet>,
+}
+
+/// One worker's share of the work.
+#[derive(Debug)]
+pub struct Pipeline {
+    settings: Arc<Settings>,
+    me: usize,
+    workers: usize,
+    clock: Clock,
+    fragments: Fragments,
+    flows: FlowTable,
+    detector: Detector,
+    report: Report,
+}
+
+impl Pipeline {
+    /// Pipeline number `me` of `workers`.
+    pub fn new(
+        settings: Arc<Settings>,
+        anchors: &Anchors,
+        pools: Arc<Pools>,
+        me: usize,
+        workers: usize,
+    ) -> Self {
+        Self {
+            me,
+            workers,
+            clock: Clock::default(),
+            fragments: Fragments::new(settings.fragments),
+            flows: FlowTable::new(settings.max_flows, settings.timeouts),
+            detector: Detector::new(anchors, pools, settings.limits),
+            report: Report::new(),
+            settings,
+        }
+    }
+
+    /// Takes a frame.
+    pub fn on_frame(&mut self, frame: Frame<'_>) {
+        let moved = self.clock.observe(frame.at);
+        if moved != Moved::Within {
+            self.flows.tick(moved, &self.clock);
+            self.take_ended();
+        }
+        match wire::decode(frame.link, frame.bytes, self.settings.checksums) {
+            Ok(Decoded::Packet(packet)) => {
+                if self.is_mine(packet.source, packet.destination) {
+                    self.count(&frame, None);
+                    self.on_packet(&packet, &frame);
+                }
+            }
+            Ok(Decoded::Fragment(fragment)) => self.on_fragment(&fragment, &frame),
+            // A frame without addresses belongs to the first.
+            Err(reason) if self.me == 0 => self.count(&frame, Some(reason)),
+            Err(_) => {}
+        }
+    }
+
+    /// Notes that the frames from here on are another file's.
+    pub fn on_file(&mut self, first_sequence: u64, file: usize) {
+        self.report.files.push((first_sequence, file));
+    }
+
+    /// Notes an error of the source.
+    pub fn on_error(&mut self, error: String) {
+        self.report.errors.push(error);
+    }
+
+    /// Ends all flows: no more frames will come.
+    pub fn finish(&mut self) {
+        self.flows.finish(self.clock.now());
+        self.take_ended();
+    }
+
+    /// Hands over what has happened since the last report.
+    pub fn report(&mut self, until: u64, last: bool) -> Report {
+        let counters = &mut self.report.counters;
+        counters.flows = self.flows.counters();
+        counters.detect = self.detector.counters();
+        counters.jumps_back = self.clock.jumps_back();
+        counters.fragments = *self.fragments.counters();
+        counters.frames.refused = counters.flows.refused;
+        counters.frames.in_flows = counters.flows.packets;
+        let fresh = Report { counters: *counters, ..Report::new() };
+        let mut report = std::mem::replace(&mut self.report, fresh);
+        (report.until, report.last, report.now) = (until, last, self.clock.now());
+        report
+    }
+
+    fn is_mine(&self, a: IpAddr, b: IpAddr) -> bool {
+        owner(a, b, self.workers) == self.me
+    }
+
+    /// Counts a frame as decoded, or as discarded for a reason.
+    fn count(&mut self, frame: &Frame<'_>, discarded: Option<Discard>) {
+        let frames = &mut self.report.counters.frames;
+        frames.read += 1;
+        frames.bytes += u64::from(frame.wire_len);
+        match discarded {
+            None => frames.decoded += 1,
+            Some(reason) => frames.discarded[reason as usize] += 1,
+        }
+    }
+
+    fn on_packet(&mut self, packet: &Packet<'_>, frame: &Frame<'_>) {
+        if matches!(packet.transport, Transport::Other(_)) {
+            self.report.counters.frames.other_protocols += 1;
+            return;
+        }
+        let seen = sighting(frame);
+        // Ended flows are taken before this packet's is looked at, in whose place they may have been.
+        let observed = self.flows.observe(packet, seen, &self.clock);
+        self.take_ended();
+        let Some(observed) = observed else { return };
+        let flow = self.flows.at(observed.place);
+        show(&mut self.detector, flow, observed.direction, packet, seen, &mut self.report.events);
+    }
+
+    /// Shows the detector another reading of a packet that has been counted.
+    fn inspect(&mut self, packet: &Packet<'_>, seen: Sighting) {
+        if let Some((flow, direction)) = self.flows.find(packet) {
+            show(&mut self.detector, flow, direction, packet, seen, &mut self.report.events);
+        }
+    }
+
+    /// A piece of a datagram. Every worker puts all of them together, since nobody knows whose the whole will be; each frame is counted by
+    /// the owner of its own addresses, and the packet inside by the owner of the innermost ones.
+    fn on_fragment(&mut self, fragment: &Fragment<'_>, frame: &Frame<'_>) {
+        let outcome = self.reassemble(fragment, frame, 0);
+        if !self.is_mine(fragment.source, fragment.destination) {
+            return;
+        }
+        match outcome {
+            Progress::Held => {
+                self.count(frame, None);
+                self.report.counters.frames.fragments += 1;
+            }
+            Progress::Whole => self.count(frame, None),
+            Progress::Useless(reason) => self.count(frame, Some(reason)),
+        }
+    }
+
+    /// Adds a fragment and goes on with the datagram that it completes, which may be a tunnel's and hold a fragment again.
+    fn reassemble(&mut self, fragment: &Fragment<'_>, frame: &Frame<'_>, depth: u8) -> Progress {
+        let Some(whole) = self.fragments.push(fragment, frame.at) else { return Progress::Held };
+        let again = whole.again;
+        let head = (whole.source, whole.destination, whole.protocol, whole.tags);
+        // Fragments are rare, and one inside may need the table that lends these bytes.
+        let payload = whole.payload.to_vec();
+        let rival = whole.rival.map(<[u8]>::to_vec);
+        let (source, destination, protocol, tags) = head;
+        let checksums = self.settings.checksums;
+        let read = |payload| wire::decode_datagram(source, destination, protocol, tags, payload, checksums);
+        let outcome = match read(&payload) {
+            Ok(Decoded::Packet(packet)) => {
+                if self.is_mine(packet.source, packet.destination) {
+                    if again {
+                        self.inspect(&packet, sighting(frame));
+                    } else {
+                        self.on_packet(&packet, frame);
+                    }
+                }
+                if again { Progress::Held } else { Progress::Whole }
+            }
+            Ok(Decoded::Fragment(inner)) if depth < NESTED => self.reassemble(&inner, frame, depth + 1),
+            Ok(Decoded::Fragment(_)) => Progress::Useless(Discard::TooDeep),
+            Err(_) if again => Progress::Held,
+            Err(reason) => Progress::Useless(reason),
+        };
+        if let Some(Ok(Decoded::Packet(packet))) = rival.as_deref().map(read)
+            && self.is_mine(packet.source, packet.destination)
+        {
+            self.inspect(&packet, sighting(frame));
+        }
+        outcome
+    }
+
+    /// Says what there is to say of flows that have ended.
+    fn take_ended(&mut self) {
+        if !self.flows.has_ended() {
+            return;
+        }
+        let Self { flows, detector, report, settings, .. } = self;
+        for (mut flow, end, at) in flows.ended() {
+            report.counters.flows_ended += 1;
+            if settings.hosts {
+                add_hosts(report, &flow, &settings.home);
+            }
+            detector.finish(&mut flow, end, at, settings.all_flows, &mut report.events);
+        }
+    }
+}
+
+fn show(
+    detector: &mut Detector,
+    flow: &mut Flow,
+    direction: Direction,
+    packet: &Packet<'_>,
+    seen: Sighting,
+    out: &mut Vec<Event>,
+) {
+    match &packet.transport {
+        Transport::Tcp(tcp) => detector.tcp(flow, direction, tcp, seen, out),
+        Transport::Udp(udp) => detector.udp(flow, udp, seen, out),
+        Transport::Other(_) => {}
+    }
+}
+
+/// What became of a fragment.
+enum Progress {
+    Held,
+    Whole,
+    Useless(Discard),
+}
+
+const fn sighting(frame: &Frame<'_>) -> Sighting {
+    Sighting {
+        at: frame.at,
+        sequence: frame.sequence,
+        number: frame.number,
+        interface: frame.interface,
+        wire_len: frame.wire_len,
+    }
+}
+
+/// Adds a flow to the sums of its two hosts. Each packet is sent by one host and received by one, so over all rows and the
+/// others' the packets sent, and those received, are the packets in flows exactly.
+fn add_hosts(report: &mut Report, flow: &Flow, home: &[IpNet]) {
+    let ends = [(flow.source.ip(), flow.destination.ip(), 0), (flow.destination.ip(), flow.source.ip(), 1)];
+    for (address, peer, out) in ends {
+        let mut delta = HostStats {
+            packets_out: flow.packets[out],
+            packets_in: flow.packets[1 - out],
+            bytes_out: flow.bytes[out],
+            bytes_in: flow.bytes[1 - out],
+            flows_out: u64::from(out == 0),
+            flows_in: u64::from(out == 1),
+            ..HostStats::default()
+        };
+        delta.seen(flow.first);
+        delta.seen(flow.last);
+        delta.peers.insert_address(peer);
+        delta.ports.insert(u64::from(flow.destination.port()));
+        if home.iter().any(|net| net.contains(&address)) {
+            report.hosts.add(address, &delta);
+        } else {
+            report.hosts.add_others(&delta);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What a worker hands over: everything that happened in one epoch.
+
+use pithead_detect::{DetectCounters, Event};
+use pithead_flow::{FragmentCounters, HostTable, TableCounters};
+use pithead_output::Frames;
+use pithead_wire::Timestamp;
+
+/// What happened on one worker since its last report.
+#[derive(Debug)]
+pub struct Report {
+    /// Events, in the order in which they were made.
+    pub events: Vec<Event>,
+    /// What the hosts of flows that ended sent and received.
+    pub hosts: HostTable,
+    /// Where files begin: the sequence of the first frame, and which file.
+    pub files: Vec<(u64, usize)>,
+    /// Totals since the start; those of the latest report count.
+    pub counters: Counters,
+    /// Sequence of the last frame that this report covers.
+    pub until: u64,
+    /// The clock of the frames.
+    pub now: Timestamp,
+    /// Errors of the source, as text, each said once.
+    pub errors: Vec<String>,
+    /// Whether this is the worker's last.
+    pub last: bool,
+}
+
+/// Totals of a worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// What became of the frames that are this worker's.
+    pub frames: Frames,
+    /// What happened in its flow table.
+    pub flows: TableCounters,
+    /// Flows that ended.
+    pub flows_ended: u64,
+    /// What happened to fragments. Every worker sees all of them, so one worker's figures stand for all.
+    pub fragments: FragmentCounters,
+    /// What its detector did.
+    pub detect: DetectCounters,
+    /// How often the clock of the frames went back; the same on every worker.
+    pub jumps_back: u64,
+}
+
+impl Report {
+    /// An empty report.
+    pub fn new() -> Self {
+        Self {
+            events: Vec::new(),
+            hosts: HostTable::new(usize::MAX),
+            files: Vec::new(),
+            counters: Counters::default(),
+            until: 0,
+            now: Timestamp::default(),
+            errors: Vec::new(),
+            last: false,
+        }
+    }
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self::new()
+    }
+}
