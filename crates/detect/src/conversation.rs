@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::carriers::{Host, socks};
 use crate::event::{Oddities, Where};
 use crate::framing::Pool;
-use crate::judge::Judge;
+use crate::judge::{Judge, Names};
 use crate::nodes;
 use crate::reader::{Found, Reader};
 use crate::session::Session;
@@ -31,7 +31,7 @@ pub(crate) struct Talk {
     /// Bytes that may still be read without a sign of mining.
     budget: u64,
     /// Names already spoken of.
-    pub(crate) named: Vec<u64>,
+    names: Names,
     dns: bool,
 }
 
@@ -52,7 +52,7 @@ impl Conversation {
             turns_judged: false,
             session: None,
             budget,
-            named: Vec::new(),
+            names: Names::default(),
             dns,
         };
         Self { halves, talk }
@@ -94,19 +94,19 @@ impl Talk {
         if rest.is_empty() {
             return;
         }
-        let Self { readers: [forward, backward], session, named, .. } = self;
+        let Self { readers: [forward, backward], session, names, .. } = self;
         let (reader, other) =
             if direction == Direction::Forward { (forward, backward) } else { (backward, forward) };
         reader.push(rest, pool, &mut |found| match found {
             Found::Expect(kind) => other.expect(kind),
-            found => judge.found(found, direction, session, named),
+            found => judge.found(found, direction, session, names),
         });
     }
 
     /// The flow has ended: an unfinished message is judged as far as it came, and its memory given back.
     pub(crate) fn end(&mut self, direction: Direction, pool: &mut Pool, judge: &mut Judge<'_>) {
-        let Self { readers, session, named, .. } = self;
-        readers[direction.index()].end(pool, &mut |found| judge.found(found, direction, session, named));
+        let Self { readers, session, names, .. } = self;
+        readers[direction.index()].end(pool, &mut |found| judge.found(found, direction, session, names));
     }
 
     /// Gives back what is held: the flow is no longer read.
@@ -131,9 +131,9 @@ impl Talk {
         judge: &mut Judge<'_>,
     ) {
         let mut reader = Reader::new(direction, false, self.dns);
-        let Self { session, named, .. } = self;
+        let Self { session, names, .. } = self;
         judge.rival = true;
-        reader.push(window, pool, &mut |found| judge.found(found, direction, session, named));
+        reader.push(window, pool, &mut |found| judge.found(found, direction, session, names));
         judge.rival = false;
         reader.gap(pool);
     }
@@ -150,7 +150,8 @@ impl Talk {
                 judge.app(app);
             }
         }
-        self.turns_judged = self.turns.is_full() || judge.turns(&self.turns, direction, &mut self.session);
+        self.turns_judged =
+            self.turns.is_full() || judge.turns(&self.turns, direction, &mut self.session, &mut self.names);
     }
 
     /// Takes a SOCKS handshake off the front; what it leaves is what the tunnel carries.
@@ -177,7 +178,7 @@ impl Talk {
         if let socks::Event::Target(target) = &step.event
             && let Some(Host::Name(name)) = &target.host
         {
-            judge.name(name, Where::Socks, Some(target.port), &mut self.named);
+            judge.name(name, Where::Socks, Some(target.port), &mut self.names);
         }
         bytes.get(step.consumed..).unwrap_or_default()
     }

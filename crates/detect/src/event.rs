@@ -47,7 +47,7 @@ pub enum Body {
         /// What was odd about its bytes.
         oddities: Oddities,
     },
-    /// A host name was asked for or spoken to that is on the pool list.
+    /// A host name was asked for or spoken to that is on the pool list, or that a flow which mines was meant for.
     Named(Box<Sighting>),
     /// A name was resolved to an address.
     Resolved(Box<Resolution>),

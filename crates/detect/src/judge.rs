@@ -20,6 +20,15 @@ use crate::turns::Turns;
 /// How many names of one flow are told; a keep-alive connection repeats its own in every request.
 const NAMES: usize = 16;
 
+/// Names met in one flow.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// Those met before, so that each is told once.
+    told: Vec<u64>,
+    /// The latest that is not on the pool list: told only if the flow turns out to mine.
+    unlisted: Option<Box<Sighting>>,
+}
+
 /// One frame's judge: what it needs to know of the frame, and where events go.
 pub(crate) struct Judge<'a> {
     pub(crate) scanner: &'a mut Scanner,
@@ -50,13 +59,17 @@ impl Judge<'_> {
         found: Found<'_>,
         direction: Direction,
         session: &mut Option<Box<Session>>,
-        named: &mut Vec<u64>,
+        names: &mut Names,
     ) {
         match found {
             Found::Message { text, shape, truncated, clean, carrier, head } => {
-                self.letter(&Letter { text, shape, truncated, clean, carrier, head, direction }, session);
+                self.letter(
+                    &Letter { text, shape, truncated, clean, carrier, head, direction },
+                    session,
+                    names,
+                );
             }
-            Found::Name(name, place, port) => self.name(name, place, port, named),
+            Found::Name(name, place, port) => self.name(name, place, port, names),
             Found::Dns(message) => self.dns(message),
             Found::App(app) => self.app(app),
             Found::Expect(_) => {}
@@ -70,7 +83,7 @@ impl Judge<'_> {
         }
     }
 
-    fn letter(&mut self, letter: &Letter<'_>, session: &mut Option<Box<Session>>) {
+    fn letter(&mut self, letter: &Letter<'_>, session: &mut Option<Box<Session>>, names: &mut Names) {
         // An HTTP head without a body was told because of what it says, not because of an anchor.
         let mut candidates =
             if letter.text.is_empty() { u64::MAX } else { self.scanner.candidates(letter.text) };
@@ -115,7 +128,7 @@ impl Judge<'_> {
                 frame: self.frame.number,
             };
             let outcome = learn(session, dialect, finding, message.id(), setting, evidence);
-            self.tell(outcome, session);
+            self.tell(outcome, session, names);
         }
     }
 
@@ -125,6 +138,7 @@ impl Judge<'_> {
         turns: &Turns,
         direction: Direction,
         session: &mut Option<Box<Session>>,
+        names: &mut Names,
     ) -> bool {
         if session.is_some() {
             return true;
@@ -145,11 +159,11 @@ impl Judge<'_> {
         let text = format!("turns of {} bytes", sizes.join(" "));
         let frame = self.frame.number;
         let outcome = learn(session, dialect, finding, None, setting, || Evidence { text, direction, frame });
-        self.tell(outcome, session);
+        self.tell(outcome, session, names);
         true
     }
 
-    fn tell(&mut self, outcome: Outcome, session: &Option<Box<Session>>) {
+    fn tell(&mut self, outcome: Outcome, session: &Option<Box<Session>>, names: &mut Names) {
         if outcome == Outcome::Quiet {
             return;
         }
@@ -158,22 +172,30 @@ impl Judge<'_> {
         self.app(App::Mining);
         let body = match outcome {
             Outcome::Report => Body::Flow { end: None, mining: Some(mining), oddities: Oddities::default() },
-            _ => Body::Alert(mining),
+            _ => {
+                // Now it matters whom the flow was meant for, listed or not.
+                if let Some(target) = names.unlisted.take() {
+                    self.say(Body::Named(target));
+                }
+                Body::Alert(mining)
+            }
         };
         self.say(body);
     }
 
     /// Looks a name up in the pool list, and tells of it once a flow.
-    pub(crate) fn name(&mut self, name: &Name, place: Where, port: Option<u16>, named: &mut Vec<u64>) {
-        if self.pools.find(name.as_bytes()).is_none() {
-            return;
-        }
+    pub(crate) fn name(&mut self, name: &Name, place: Where, port: Option<u16>, names: &mut Names) {
         let key = hash(name.as_bytes(), place as u8);
-        if named.contains(&key) || named.len() >= NAMES {
+        if names.told.contains(&key) || names.told.len() >= NAMES {
             return;
         }
-        named.push(key);
-        self.say(Body::Named(Box::new(Sighting { name: name.clone(), place, port })));
+        names.told.push(key);
+        let sighting = Box::new(Sighting { name: name.clone(), place, port });
+        if self.pools.find(name.as_bytes()).is_some() {
+            self.say(Body::Named(sighting));
+        } else if place != Where::TlsCertificate {
+            names.unlisted = Some(sighting);
+        }
     }
 
     /// Looks at a DNS message: who asks for a pool, and which address belongs to which name.

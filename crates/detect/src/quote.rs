@@ -29,8 +29,9 @@ pub(crate) fn quote(text: &[u8], json: Option<Value<'_>>) -> String {
     let mut at = 0;
     while at < text.len() && count < QUOTE {
         if let Some(secret) = secrets.iter().find(|secret| secret.contains(&at)) {
-            quoted.push_str("***");
-            count += 3;
+            let blot = &"***"[..(QUOTE - count).min(3)];
+            quoted.push_str(blot);
+            count += blot.len();
             at = secret.end;
             continue;
         }

@@ -16,6 +16,8 @@ use crate::message::{Carrier, HttpHead};
 const PROBE_BYTES: usize = 24;
 /// How many messages in a row, with nothing else between, make up for what stood before them.
 const CLEAN_RUN: u32 = 3;
+/// How many tunnels are followed into each other.
+const TUNNELS: u8 = 4;
 
 /// Something that a reader found.
 #[derive(Debug)]
@@ -52,12 +54,14 @@ pub(crate) struct Reader {
     from_start: bool,
     /// Whether DNS is to be expected, since the port is DNS's: a length in front of a message looks like nothing else.
     dns: bool,
+    /// How many tunnels it is in.
+    depth: u8,
 }
 
 #[derive(Debug)]
 enum State {
     Probe(Vec<u8>),
-    Text(Text),
+    Text(Box<Text>),
     Http(Box<Http>),
     WebSocket(Box<websocket::Stream>, Box<Text>),
     TlsClient(Box<tls::Client>),
@@ -69,7 +73,7 @@ enum State {
 
 impl Reader {
     pub(crate) fn new(direction: Direction, from_start: bool, dns: bool) -> Self {
-        Self { state: State::Probe(Vec::new()), direction, from_start, dns }
+        Self { state: State::Probe(Vec::new()), direction, from_start, dns, depth: 0 }
     }
 
     /// Whether nothing more can be learned from this direction.
@@ -118,7 +122,7 @@ impl Reader {
     /// The other direction has made a request whose answer this one will be.
     pub(crate) fn expect(&mut self, kind: Expect) {
         if self.is_fresh() {
-            self.state = State::Http(Box::new(Http::new(http::Role::Response)));
+            self.state = State::Http(Box::new(Http::new(http::Role::Response, self.depth)));
         }
         if let State::Http(http) = &mut self.state {
             http.side.expect(kind);
@@ -165,7 +169,7 @@ impl Reader {
                 self.state = State::Probe(bytes.to_vec());
                 return;
             }
-            self.state = State::Text(Text::new(self.from_start));
+            self.state = State::Text(Box::new(Text::new(self.from_start)));
             return self.push(bytes, pool, finds);
         };
         self.state = state;
@@ -176,7 +180,7 @@ impl Reader {
     fn begin(&self, bytes: &[u8], finds: &mut Finds<'_>) -> Option<State> {
         let first = *bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
         if matches!(first, b'{' | b'[') {
-            return Some(State::Text(Text::new(self.from_start)));
+            return Some(State::Text(Box::new(Text::new(self.from_start))));
         }
         if self.dns && self.from_start {
             finds(Found::App(App::Dns));
@@ -194,14 +198,14 @@ impl Reader {
                 Some(false) => {}
             }
         }
-        Some(State::Text(Text::new(self.from_start)))
+        Some(State::Text(Box::new(Text::new(self.from_start))))
     }
 
     fn state_of(&self, kind: Kind, bytes: &[u8], finds: &mut Finds<'_>) -> State {
         finds(Found::App(if kind == Kind::Tls { App::Tls } else { App::Http }));
         match kind {
-            Kind::Request => State::Http(Box::new(Http::new(http::Role::Request))),
-            Kind::Response => State::Http(Box::new(Http::new(http::Role::Response))),
+            Kind::Request => State::Http(Box::new(Http::new(http::Role::Request, self.depth))),
+            Kind::Response => State::Http(Box::new(Http::new(http::Role::Response, self.depth))),
             // The sixth byte is the kind of the first handshake message: 1 is the client's hello.
             Kind::Tls => match bytes.get(5) {
                 Some(1) => State::TlsClient(Box::default()),
@@ -263,6 +267,7 @@ struct Http {
     /// What a tunnel or a WebSocket carries.
     inside: Option<Box<Reader>>,
     websocket: bool,
+    depth: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,7 +281,7 @@ enum Body {
 }
 
 impl Http {
-    fn new(role: http::Role) -> Self {
+    fn new(role: http::Role, depth: u8) -> Self {
         Self {
             side: http::Side::new(role),
             head: HttpHead::default(),
@@ -284,11 +289,12 @@ impl Http {
             framer: Framer::default(),
             inside: None,
             websocket: false,
+            depth,
         }
     }
 
     fn push(&mut self, bytes: &[u8], direction: Direction, pool: &mut Pool, finds: &mut Finds<'_>) {
-        let Self { side, head, body, framer, inside, websocket } = self;
+        let Self { side, head, body, framer, inside, websocket, depth } = self;
         side.push(bytes, |item| match item {
             http::Item::Request(request) => {
                 *websocket = request.fields.websocket;
@@ -331,13 +337,30 @@ impl Http {
     }
 }
 
+/// What HTTP has turned into.
+#[derive(Clone, Copy)]
+enum Within {
+    /// Something that looked like it for a while.
+    Text,
+    WebSocket,
+    /// Anything, in a tunnel that is itself so deep in others.
+    Tunnel(u8),
+}
+
 impl Reader {
     /// A reader for what HTTP carries.
-    fn inside(direction: Direction, is_websocket: bool, finds: &mut Finds<'_>) -> Self {
+    fn inside(direction: Direction, within: Within, finds: &mut Finds<'_>) -> Self {
         let mut reader = Self::new(direction, true, false);
-        if is_websocket {
-            finds(Found::App(App::WebSocket));
-            reader.state = State::WebSocket(Box::default(), Box::new(Text::new(true)));
+        match within {
+            Within::WebSocket => {
+                finds(Found::App(App::WebSocket));
+                reader.state = State::WebSocket(Box::default(), Box::new(Text::new(true)));
+            }
+            Within::Tunnel(depth) if depth < TUNNELS => reader.depth = depth + 1,
+            Within::Tunnel(_) | Within::Text => {
+                let text = Text { junk: 1, ..Text::new(false) };
+                reader.state = State::Text(Box::new(text));
+            }
         }
         reader
     }
