@@ -1,4 +1,4 @@
-"""Stratum V2: the reference implementation's crates at both ends (scripts/pcaps/sv2), sealed by Noise and in clear."""
+"""The Stratum reference implementation's crates at both ends (scripts/pcaps/sv2): V2 sealed by Noise and in clear, and V1."""
 
 import os
 import subprocess
@@ -57,3 +57,9 @@ def noise_ipv6(stage):
 def plain(stage):
     """Without encryption, as some farms do inside."""
     session(stage, "10.20.0.73", "203.0.113.56", 34250, 8, "plain")
+
+
+@capture("stratum-v1/reference", "https://github.com/stratum-mining/stratum", by="the crate sv1_api at both ends, in the programs of scripts/pcaps/sv2")
+def version_1(stage):
+    """The reference implementation's V1: notifications without an id, the error before the result; one share is stale."""
+    session(stage, "10.20.0.89", "203.0.113.78", 34255, 6, "v1")

@@ -1,7 +1,7 @@
-//! A Stratum V2 pool and a miner that talk to each other over TCP, so that make-pcaps can record them.
+//! A Stratum V2 pool and a miner (and their elders of V1) that talk to each other over TCP, so that make-pcaps can record them.
 //!
-//! `sv2-capture pool ADDRESS [plain]` listens, serves one miner and ends with it.
-//! `sv2-capture miner FROM ADDRESS [plain]` connects, opens a channel, and then hands in one share for each line on standard input,
+//! `sv2-capture pool ADDRESS [plain|v1]` listens, serves one miner and ends with it.
+//! `sv2-capture miner FROM ADDRESS [plain|v1]` connects, opens a channel, and then hands in one share for each line on standard input,
 //! answering `done` on standard output once the pool has acknowledged it.
 //!
 //! Messages, framing and the Noise handshake are those of the Stratum Reference Implementation's crates. Shares are made up: nothing
@@ -10,6 +10,7 @@
 mod link;
 mod miner;
 mod pool;
+mod v1;
 
 use std::error::Error;
 
@@ -21,8 +22,10 @@ fn main() -> Outcome {
     match words[..] {
         ["pool", address] => pool::serve(address, true),
         ["pool", address, "plain"] => pool::serve(address, false),
+        ["pool", address, "v1"] => v1::serve(address),
+        ["miner", from, address, "v1"] => v1::mine(from, address),
         ["miner", from, address] => miner::mine(from, address, true),
         ["miner", from, address, "plain"] => miner::mine(from, address, false),
-        _ => Err("usage: sv2-capture pool ADDRESS [plain] | miner FROM ADDRESS [plain]".into()),
+        _ => Err("usage: sv2-capture pool ADDRESS [plain|v1] | miner FROM ADDRESS [plain|v1]".into()),
     }
 }

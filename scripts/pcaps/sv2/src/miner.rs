@@ -74,7 +74,7 @@ fn open_channel(link: &mut Link) -> Outcome {
 }
 
 /// `from` and `address` are socket addresses; the source port is fixed so that each recording has the same flow.
-fn connect(from: &str, address: &str) -> Result<TcpStream, Box<dyn std::error::Error>> {
+pub fn connect(from: &str, address: &str) -> Result<TcpStream, Box<dyn std::error::Error>> {
     use socket2::{Domain, Socket, Type};
     let (from, address): (std::net::SocketAddr, std::net::SocketAddr) = (from.parse()?, address.parse()?);
     let socket = Socket::new(Domain::for_address(from), Type::STREAM, None)?;
