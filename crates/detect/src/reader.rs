@@ -325,13 +325,19 @@ impl Http {
                 }
             }
             http::Item::End => framer.reset(pool),
-            http::Item::Tunnel(piece) | http::Item::Opaque(piece) => {
-                let reader =
-                    inside.get_or_insert_with(|| Box::new(Reader::inside(direction, *websocket, finds)));
+            http::Item::Tunnel(piece) => {
+                let within = if *websocket { Within::WebSocket } else { Within::Tunnel(*depth) };
+                let reader = inside.get_or_insert_with(|| Box::new(Reader::inside(direction, within, finds)));
                 reader.push(piece, pool, finds);
             }
+            // What only looked like HTTP is read as text, and never as HTTP again, or it would go round for ever.
             http::Item::NotHttp | http::Item::Overlong => {
-                *inside = Some(Box::new(Reader::inside(direction, false, finds)));
+                *inside = Some(Box::new(Reader::inside(direction, Within::Text, finds)));
+            }
+            http::Item::Opaque(piece) => {
+                if let Some(reader) = inside {
+                    reader.push(piece, pool, finds);
+                }
             }
         });
     }
