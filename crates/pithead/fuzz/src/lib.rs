@@ -3,6 +3,33 @@
 //! Inputs are simple on purpose, a few bytes of choices and then the bytes themselves, so that seeds can be written by hand.
 #![forbid(unsafe_code)]
 
+use std::{fs, path::PathBuf, sync::LazyLock};
+
+#[doc(hidden)]
+pub use libfuzzer_sys;
+
+/// The body of a target: called with any bytes, must return.
+#[macro_export]
+macro_rules! target {
+    (|$input:ident| $body:block) => {
+        $crate::libfuzzer_sys::fuzz_target!(|$input: &[u8]| {
+            $crate::keep($input);
+            $body
+        });
+    };
+}
+
+/// Writes the input to the file that `PITHEAD_FUZZ_KEEP` names, if it is set.
+///
+/// libFuzzer keeps the input of every crash but one: a stack that overflows leaves no room for its signal handler.
+pub fn keep(input: &[u8]) {
+    static FILE: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| std::env::var_os("PITHEAD_FUZZ_KEEP").map(PathBuf::from));
+    if let Some(file) = &*FILE {
+        fs::write(file, input).expect("an input can be kept");
+    }
+}
+
 /// Takes choices off the front of an input. At its end every choice is 0.
 pub struct Choices<'a>(pub &'a [u8]);
 

@@ -3,10 +3,9 @@
 //! Input: the link type as a little-endian `u16`, then the frame. Both ways of treating checksums are tried.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pithead_wire::{Checksums, LinkType, decode};
 
-fuzz_target!(|input: &[u8]| {
+pithead_fuzz::target!(|input| {
     let Some((number, frame)) = input.split_first_chunk() else { return };
     let link = LinkType(u16::from_le_bytes(*number));
     let loose = decode(link, frame, Checksums::Ignore);

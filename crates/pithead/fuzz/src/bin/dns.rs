@@ -3,11 +3,10 @@
 //! Input: how to cut (see `cut`), then the bytes, read both as a message and as a stream.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pithead_detect::carriers::dns::{Item, MAX_ANSWERS, Stream, parse};
 use pithead_fuzz::{Choices, Said, cut};
 
-fuzz_target!(|input: &[u8]| {
+pithead_fuzz::target!(|input| {
     let mut choices = Choices(input);
     let seed = choices.byte();
     if let Ok(message) = parse(choices.0) {

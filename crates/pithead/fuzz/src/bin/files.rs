@@ -4,7 +4,6 @@
 #![no_main]
 
 use flate2::{Compression, write::GzEncoder};
-use libfuzzer_sys::fuzz_target;
 use pithead_capture::{Error, FileSource, PacketSource};
 use pithead_fuzz::Said;
 use std::{fs, io::Write, path::PathBuf, sync::LazyLock};
@@ -19,7 +18,7 @@ static SCRATCH: LazyLock<PathBuf> = LazyLock::new(|| {
 /// Packed bombs are cut off here; reading on would find nothing new.
 const MOST_FRAMES: usize = 10_000;
 
-fuzz_target!(|input: &[u8]| {
+pithead_fuzz::target!(|input| {
     let plain = read(input);
     if input.starts_with(&[0x1f, 0x8b]) || input.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         return; // packed already, and packed twice is no capture

@@ -5,13 +5,12 @@
 //! offset in units of 8 bytes, the length as one byte, and the bytes.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pithead_flow::{FragmentLimits, Fragments};
 use pithead_fuzz::Choices;
 use pithead_wire::{Checksums, Fragment, Tags, Timestamp, decode_datagram};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-fuzz_target!(|input: &[u8]| {
+pithead_fuzz::target!(|input| {
     let limits =
         FragmentLimits { memory_bytes: 16 << 10, datagrams: 3, pieces: 8, ..FragmentLimits::default() };
     let mut fragments = Fragments::new(limits);

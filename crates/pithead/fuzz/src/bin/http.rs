@@ -5,11 +5,10 @@
 //! both as a client's and as a server's.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pithead_detect::carriers::http::{Expect, Item, Role, Side};
 use pithead_fuzz::{Choices, Said, cut};
 
-fuzz_target!(|input: &[u8]| {
+pithead_fuzz::target!(|input| {
     let mut choices = Choices(input);
     let (seed, kinds) = (choices.byte(), choices.byte());
     assert_eq!(read(client(), choices.0, 0), read(client(), choices.0, seed));

@@ -5,7 +5,6 @@
 //! not), the distance from where the stream began, the length as one byte, and for a liar the bytes.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pithead_flow::{Half, Piece, Segment, StreamLimits};
 use pithead_fuzz::Choices;
 
@@ -40,7 +39,7 @@ impl Reader {
     }
 }
 
-fuzz_target!(|input: &[u8]| {
+pithead_fuzz::target!(|input| {
     let limits =
         StreamLimits { held_segments: 4, held_bytes: 512, history: 128, presentations: 3, conflicts: 4 };
     let mut choices = Choices(input);

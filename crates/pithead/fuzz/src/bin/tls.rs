@@ -3,11 +3,10 @@
 //! Input: how to cut (see `cut`), then the bytes, read both as a client's and as a server's.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pithead_detect::carriers::tls::{Client, Server};
 use pithead_fuzz::{Choices, Said, cut};
 
-fuzz_target!(|input: &[u8]| {
+pithead_fuzz::target!(|input| {
     let mut choices = Choices(input);
     let seed = choices.byte();
     assert_eq!(client(choices.0, 0), client(choices.0, seed));
