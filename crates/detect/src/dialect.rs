@@ -41,6 +41,7 @@ pub trait Dialect: Sync {
 
 /// Every dialect. Where two fit the same message, the more exact one stands first.
 pub static DIALECTS: &[&dyn Dialect] = &[
+    &dialects::ironfish::IronFish,
     &dialects::alephium::Alephium,
     &dialects::kaspa::Kaspa,
     &dialects::conflux::Conflux,
@@ -49,6 +50,12 @@ pub static DIALECTS: &[&dyn Dialect] = &[
     &dialects::ethereum_stratum::EthereumStratum,
     &dialects::kawpow::KawPow,
     &dialects::zip301::Zip301,
+    &dialects::ckb::Ckb,
+    &dialects::grin::Grin,
+    &dialects::beam::Beam,
+    &dialects::xatum::Xatum,
+    &dialects::duino::Duino,
+    &dialects::primecoin::Primecoin,
     &dialects::eth_proxy::EthProxy,
     &dialects::cryptonote::CryptoNote,
     &dialects::stratum_v1::StratumV1,

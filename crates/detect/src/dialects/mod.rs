@@ -3,15 +3,22 @@
 //! A new one is a unit struct in a file of its own and a line in [`DIALECTS`](crate::dialect::DIALECTS); nothing else.
 
 pub(crate) mod alephium;
+pub(crate) mod beam;
+pub(crate) mod ckb;
 pub(crate) mod conflux;
 pub(crate) mod cryptonote;
+pub(crate) mod duino;
 pub(crate) mod ergo;
 pub(crate) mod eth_proxy;
 pub(crate) mod ethereum_stratum;
 pub(crate) mod ethereum_stratum_2;
+pub(crate) mod grin;
+pub(crate) mod ironfish;
 pub(crate) mod kaspa;
 pub(crate) mod kawpow;
+pub(crate) mod primecoin;
 pub(crate) mod stratum_v1;
+pub(crate) mod xatum;
 pub(crate) mod zip301;
 
 use crate::dialect::DIALECTS;
