@@ -61,5 +61,21 @@ def dnsmasq(scratch: pathlib.Path):
     aliases = [f"--cname={alias},{name}" for alias, name in ALIASES.items()]
     # Whatever else is asked for under these does not exist, rather than being refused.
     domains = sorted({name.rsplit(".", 1)[1] for name in POOLS | OTHERS})
-    fixed = ["--keep-in-foreground", "--user=root", "--pid-file=", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces"]
-    return ["dnsmasq", *fixed, f"--listen-address={RESOLVER}", f"--addn-hosts={hosts}", "--local-ttl=300", f"--local=/{'/'.join(domains)}/", *aliases]
+    fixed = [
+        "--keep-in-foreground",
+        "--user=root",
+        "--pid-file=",
+        "--conf-file=/dev/null",
+        "--no-resolv",
+        "--no-hosts",
+        "--bind-interfaces",
+    ]
+    return [
+        "dnsmasq",
+        *fixed,
+        f"--listen-address={RESOLVER}",
+        f"--addn-hosts={hosts}",
+        "--local-ttl=300",
+        f"--local=/{'/'.join(domains)}/",
+        *aliases,
+    ]

@@ -15,7 +15,8 @@ namespaces, and lets nothing out of them. Nothing in it mines: where a share, a 
 - Times are not: frames are in the order in which they crossed, but the script's pauses, milliseconds in truth, are stretched to the seconds they
   stand for, and every capture begins on 2026-11-02 at 09:00 UTC. TCP time stamps still tell the true pace.
 - `stratum-v1/vlan` gets its 802.1Q tag after recording, as at a switch's mirror port.
-- Two runs differ in sequence numbers, time stamps, keys and what is sealed by them; ports, sizes and texts are the same.
+- Two runs differ in sequence numbers, time stamps, keys and what is sealed by them; sizes and texts are the same, and ports too
+  but where a library chooses its own.
 - Hosts of the office are 10.20.0.0/24 and fd00:20::/64; servers have addresses reserved for documentation. Wallets and accounts have the right shape
   and belong to nobody; pools have their real names, since those are what a detector must know.
 """

@@ -148,7 +148,9 @@ class Stage:
 
     def look_up(self, client, name, *words):
         """A host in the office asks for a name, with dig."""
-        return self.office("dig", "-b", f"{client}#{self.port()}", f"@{directory.RESOLVER}", "+short", "+tries=1", "+nocookie", name, *words)
+        return self.office(
+            "dig", "-b", f"{client}#{self.port()}", f"@{directory.RESOLVER}", "+short", "+tries=1", "+nocookie", name, *words
+        )
 
     def strike(self):
         """Ends what a script has started."""

@@ -25,7 +25,20 @@ class Tape:
         self.path, self.vlan, self.waits = path, vlan, []
         self.raw = path.with_suffix(".raw")
         path.parent.mkdir(parents=True, exist_ok=True)
-        words = ["tcpdump", "-i", "office0", "-U", "--immediate-mode", "-Z", "root", "-s", "0", "-w", self.raw, "not arp and not ip6 multicast"]
+        words = [
+            "tcpdump",
+            "-i",
+            "office0",
+            "-U",
+            "--immediate-mode",
+            "-Z",
+            "root",
+            "-s",
+            "0",
+            "-w",
+            self.raw,
+            "not arp and not ip6 multicast",
+        ]
         self.tcpdump = subprocess.Popen(cable.command("office", *words), stderr=subprocess.PIPE, text=True)
         while "listening on" not in (line := self.tcpdump.stderr.readline()):
             if not line:

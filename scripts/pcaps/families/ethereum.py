@@ -30,7 +30,11 @@ def ethminer(stage):
             line.client(compact(id=9, jsonrpc="2.0", method="eth_submitHashrate", params=["0x" + stage.hex(64), "0x" + stage.hex(64)]))
             line.server('{"id":9,"jsonrpc":"2.0","result":true}')
             if n % 2:
-                line.client(compact(id=40 + n, jsonrpc="2.0", method="eth_submitWork", params=["0x" + stage.hex(16), *work(stage)[:2]], worker="rig1"))
+                line.client(
+                    compact(
+                        id=40 + n, jsonrpc="2.0", method="eth_submitWork", params=["0x" + stage.hex(16), *work(stage)[:2]], worker="rig1"
+                    )
+                )
                 line.server(compact(id=40 + n, jsonrpc="2.0", result=True))
 
 
@@ -49,7 +53,9 @@ def claymore(stage):
                 line.client(spaced(id=6, worker="eth1.0", jsonrpc="2.0", method="eth_submitHashrate", params=rate))
                 line.server('{"id":6,"jsonrpc":"2.0","result":true}')
             if n == 4:
-                line.client(spaced(id=4, worker="eth1.0", jsonrpc="2.0", method="eth_submitWork", params=["0x" + stage.hex(16), *work(stage)[:2]]))
+                line.client(
+                    spaced(id=4, worker="eth1.0", jsonrpc="2.0", method="eth_submitWork", params=["0x" + stage.hex(16), *work(stage)[:2]])
+                )
                 line.server('{"id":4,"jsonrpc":"2.0","result":true}')
             stage.wait(10)
 
@@ -68,8 +74,13 @@ def ethereum_stratum(stage):
     user = f"{wallets.ETHEREUM}.rig9"
     with stage.line("10.20.0.45", "203.0.113.33", 3353) as line:
         line.client(compact(id=1, method="mining.subscribe", params=["ethminer/0.19.0", "EthereumStratum/1.0.0"]))
-        line.server(compact(id=1, result=[["mining.notify", "ae6812eb4cd7735a302a8a9dd95cf71f", "EthereumStratum/1.0.0"], "080c"], error=None))
-        line.client(compact(id=2, method="mining.extranonce.subscribe", params=[]), compact(id=3, method="mining.authorize", params=[user, "password"]))
+        line.server(
+            compact(id=1, result=[["mining.notify", "ae6812eb4cd7735a302a8a9dd95cf71f", "EthereumStratum/1.0.0"], "080c"], error=None)
+        )
+        line.client(
+            compact(id=2, method="mining.extranonce.subscribe", params=[]),
+            compact(id=3, method="mining.authorize", params=[user, "password"]),
+        )
         line.server(compact(id=2, result=True, error=None), compact(id=3, result=True, error=None))
         line.server(compact(id=None, method="mining.set_difficulty", params=[0.5]))
         line.server(compact(id=None, method="mining.notify", params=["bf0488aa", stage.hex(64), stage.hex(64), True]))
@@ -85,12 +96,19 @@ def ethereum_stratum_2(stage):
     with stage.line("10.20.0.46", "203.0.113.34", 4444) as line:
         hello = {"agent": "ethminer-0.19", "host": "etc.pool.example", "port": "115c", "proto": "EthereumStratum/2.0.0"}
         line.client(compact(id=0, method="mining.hello", params=hello))
-        line.server('{"id":0,"result":{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"1","timeout":"b4","maxerrors":"5","node":"Geth/v1.13"}}')
+        line.server(
+            '{"id":0,"result":{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"1","timeout":"b4","maxerrors":"5","node":"Geth/v1.13"}}'
+        )
         line.client('{"id":1,"method":"mining.subscribe"}')
         line.server('{"id":1,"result":"s-12345"}')
         line.client(compact(id=2, method="mining.authorize", params=[f"{wallets.ETHEREUM}.rig4", ""]))
         line.server('{"id":2,"result":"w-123"}')
-        settings = {"epoch": "dc", "target": "0112e0be826d694b2e62d01511f12a6061fbaec8bc02357593e70e52ba", "algo": "ethash", "extranonce": "af4c"}
+        settings = {
+            "epoch": "dc",
+            "target": "0112e0be826d694b2e62d01511f12a6061fbaec8bc02357593e70e52ba",
+            "algo": "ethash",
+            "extranonce": "af4c",
+        }
         line.server(compact(method="mining.set", params=settings))
         line.server(compact(method="mining.notify", params=["bf0488aa", "6526d5", stage.hex(64), "0"]))
         for n in range(3):
@@ -127,7 +145,15 @@ def chunked(stage):
             line.client(request("POST", path, "eth.pool.example", body, chunks=(25, 5)))
             line.server(response(compact(id=n, jsonrpc="2.0", result=work(stage)), chunks=(40, 100)))
             stage.wait(2)
-        line.client(request("POST", path, "eth.pool.example", compact(jsonrpc="2.0", method="eth_submitWork", params=["0x" + stage.hex(16), *work(stage)[:2]], id=9), chunks=(30,)))
+        line.client(
+            request(
+                "POST",
+                path,
+                "eth.pool.example",
+                compact(jsonrpc="2.0", method="eth_submitWork", params=["0x" + stage.hex(16), *work(stage)[:2]], id=9),
+                chunks=(30,),
+            )
+        )
         line.server(response('{"id":9,"jsonrpc":"2.0","result":true}', chunks=(10,)))
 
 
@@ -137,7 +163,10 @@ def pipelined(stage):
     with stage.line("10.20.0.49", "203.0.113.37", 8080) as line:
         path = f"/{wallets.ETHEREUM}"
         for n in range(0, 6, 3):
-            line.client(*(ask(path, "eth_getWork", [], n + k) for k in range(2)), ask(path, "eth_submitWork", ["0x" + stage.hex(16), *work(stage)[:2]], n + 2))
+            line.client(
+                *(ask(path, "eth_getWork", [], n + k) for k in range(2)),
+                ask(path, "eth_submitWork", ["0x" + stage.hex(16), *work(stage)[:2]], n + 2),
+            )
             line.server(answer(stage, n), answer(stage, n + 1), response(compact(id=n + 2, jsonrpc="2.0", result=True)))
             stage.wait(3)
 

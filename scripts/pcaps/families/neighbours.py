@@ -12,8 +12,8 @@ from .. import services
 from ..catalogue import capture
 from ..directory import OTHERS
 from ..lines import compact, spaced
-from .i_tunnels import start_proxy
-from .j_names import fetch, knock, visit, web_server
+from .tunnels import start_proxy
+from .names import fetch, knock, visit, web_server
 
 ELECTRUM = "https://electrumx.readthedocs.io/en/latest/protocol-methods.html"
 LSP = "https://microsoft.github.io/language-server-protocol/"
@@ -33,8 +33,18 @@ def json_rpc_login(stage):
             stage.wait(10)
             line.client(compact(id=2 + n, jsonrpc="2.0", method="submit", params={"id": f"o-{n}", "order": 4711 + n, "result": "approved"}))
             line.server(compact(id=2 + n, jsonrpc="2.0", error=None, result={"status": "OK"}))
-        line.client('{"id":9,"jsonrpc":"2.0","method":"keepalived","params":{"id":"o-1"}}')
-        line.server('{"id":9,"jsonrpc":"2.0","error":null,"result":{"status":"KEEPALIVED"}}')
+
+
+@capture("benign/json-rpc-keepalived")
+def json_rpc_keepalived(stage):
+    """Another, which even has XMRig's word for a keep-alive; still there is neither wallet nor job."""
+    with stage.line("10.20.0.62", "198.51.100.77", 4444) as line:
+        line.client(compact(id=1, jsonrpc="2.0", method="login", params={"login": "bob", "pass": "secret", "agent": "desk phone 2.1"}))
+        line.server(compact(id=1, jsonrpc="2.0", error=None, result={"id": "b7", "status": "OK"}))
+        for n in range(3):
+            stage.wait(60)
+            line.client(compact(id=2 + n, jsonrpc="2.0", method="keepalived", params={"id": "b7"}))
+            line.server(compact(id=2 + n, jsonrpc="2.0", error=None, result={"status": "KEEPALIVED"}))
 
 
 @capture("benign/job-queue")
@@ -45,7 +55,9 @@ def job_queue(stage):
         line.server('{"id":1,"result":[["notify","ae68"],"runner-7",4],"error":null}')
         line.client(spaced(id=2, method="authorize", params=["farm.runner7", "x"]))
         line.server('{"id":2,"result":true,"error":null}')
-        line.server(compact(method="job", params={"id": 18, "job_id": "18", "target": "x86_64-unknown-linux", "blob": "git+https://example.com/a"}))
+        line.server(
+            compact(method="job", params={"id": 18, "job_id": "18", "target": "x86_64-unknown-linux", "blob": "git+https://example.com/a"})
+        )
         line.client(spaced(id=3, method="submit", params=["farm.runner7", "18", "passed"]))
         line.server('{"id":3,"result":true,"error":null}')
 
@@ -94,7 +106,13 @@ def language_server(stage):
 @capture("benign/ethereum-rpc", by="curl to a small JSON-RPC server")
 def ethereum_rpc(stage):
     """A wallet asks an Ethereum node over HTTP, eth_mining and eth_hashrate included."""
-    results = {"eth_blockNumber": "0x1508f2a", "eth_call": "0x" + stage.hex(64), "eth_gasPrice": "0x3b9aca00", "eth_mining": False, "eth_hashrate": "0x0"}
+    results = {
+        "eth_blockNumber": "0x1508f2a",
+        "eth_call": "0x" + stage.hex(64),
+        "eth_gasPrice": "0x3b9aca00",
+        "eth_mining": False,
+        "eth_hashrate": "0x0",
+    }
     ask_with_curl(stage, "10.20.0.44", "198.51.100.65", 8545, results)
 
 
@@ -122,7 +140,9 @@ def ask_with_curl(stage, client, address, port, results, *words):
 def node_rpc(stage):
     """A payment node's JSON-RPC as lines over TCP."""
     with stage.line("10.20.0.46", "198.51.100.67", 9735) as line:
-        for n, (method, result) in enumerate((("getinfo", {"alias": "example", "blockheight": 960_000}), ("listpeers", {"peers": []}), ("ping", {"totlen": 132}))):
+        for n, (method, result) in enumerate(
+            (("getinfo", {"alias": "example", "blockheight": 960_000}), ("listpeers", {"peers": []}), ("ping", {"totlen": 132}))
+        ):
             line.client(compact(jsonrpc="2.0", id=f"cli:{method}#{n}", method=method, params={}))
             line.server(compact(jsonrpc="2.0", id=f"cli:{method}#{n}", result=result))
             stage.wait(3)
@@ -132,7 +152,13 @@ def node_rpc(stage):
 def bitcoin_peer(stage):
     """Two Bitcoin nodes: version, verack, ping, inv."""
     with stage.line("10.20.0.47", "198.51.100.68", 8333) as line:
-        version = struct.pack("<iQq", 70016, 1033, 1_793_610_000) + stage.bytes(52) + stage.bytes(8) + b"\x10/Satoshi:29.0.0/" + struct.pack("<i?", 960_000, True)
+        version = (
+            struct.pack("<iQq", 70016, 1033, 1_793_610_000)
+            + stage.bytes(52)
+            + stage.bytes(8)
+            + b"\x10/Satoshi:29.0.0/"
+            + struct.pack("<i?", 960_000, True)
+        )
         for speak in (line.client, line.server):
             speak(bitcoin_message("version", version))
         for speak in (line.client, line.server):
@@ -191,7 +217,11 @@ def rlpx(stage, size):
 def redis(stage):
     """Redis, with a key that is called mining.subscribe."""
     with stage.line("10.20.0.50", "198.51.100.71", 6379) as line:
-        for words, answer in ((("PING",), b"+PONG\r\n"), (("SET", "mining.subscribe", "1"), b"+OK\r\n"), (("LPUSH", "jobs", '{"job_id":"7","blob":"aa"}'), b":1\r\n")):
+        for words, answer in (
+            (("PING",), b"+PONG\r\n"),
+            (("SET", "mining.subscribe", "1"), b"+OK\r\n"),
+            (("LPUSH", "jobs", '{"job_id":"7","blob":"aa"}'), b":1\r\n"),
+        ):
             line.client(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word.encode()) for word in words))
             line.server(answer)
 

@@ -11,12 +11,12 @@ from ..directory import OTHERS, POOLS
 from ..http import request, response
 from ..lines import compact
 from ..troupe import Troupe
-from .a_bitcoin import session
-from .c_ethereum import work
-from .e_monero import job, xmrig_session
-from .h_browser import SITE_KEY, Site, browser, say
-from .i_tunnels import through
-from .j_names import knock
+from .bitcoin import session
+from .ethereum import work
+from .monero import job, xmrig_session
+from .browser import SITE_KEY, Site, browser, say
+from .tunnels import through
+from .names import knock
 
 
 @capture("demo", by="dig, smtplib, Python's ssl, websockets, PySocks and pproxy; our scripts for the rest")
@@ -26,7 +26,9 @@ def office(stage):
     identity = tls.certificate(stage.scratch, "www.example.com", "example.com", "*.example.net")
     mailbox = services.mail(stage, OTHERS["mail.example.org"], 25)
     troupe = Troupe(stage)
-    for n, (client, site) in enumerate((("10.20.0.11", "www.example.com"), ("10.20.0.12", "intranet.example.net"), ("10.20.0.13", "bitbucket.io"))):
+    for n, (client, site) in enumerate(
+        (("10.20.0.11", "www.example.com"), ("10.20.0.12", "intranet.example.net"), ("10.20.0.13", "bitbucket.io"))
+    ):
         troupe.add(2 + 3 * n, reads_the_web, client, site, identity)
     troupe.add(5, reads_plain_web, "10.20.0.14")
     troupe.add(40, writes_mail, "10.20.0.12")
@@ -118,7 +120,11 @@ def gpu_mines(stage, client):
             line.client(compact(id=5, jsonrpc="2.0", method="eth_getWork", params=[]))
             line.server(compact(id=5, jsonrpc="2.0", result=work(stage)))
             if n % 6 == 5:
-                line.client(compact(id=40 + n, jsonrpc="2.0", method="eth_submitWork", params=["0x" + stage.hex(16), *work(stage)[:2]], worker="cad-3"))
+                line.client(
+                    compact(
+                        id=40 + n, jsonrpc="2.0", method="eth_submitWork", params=["0x" + stage.hex(16), *work(stage)[:2]], worker="cad-3"
+                    )
+                )
                 line.server(compact(id=40 + n, jsonrpc="2.0", result=True))
             stage.wait(10)
 
@@ -134,7 +140,12 @@ def page_mines(stage, client):
         if n % 4 == 0:
             say(stage, pool, miner, compact(type="job", params=job(stage, f"{400 + n}")))
         stage.rest(9)
-        say(stage, miner, pool, compact(type="submit", params={"job_id": f"{400 + n // 4 * 4}", "nonce": stage.hex(8), "result": stage.hex(64)}))
+        say(
+            stage,
+            miner,
+            pool,
+            compact(type="submit", params={"job_id": f"{400 + n // 4 * 4}", "nonce": stage.hex(8), "result": stage.hex(64)}),
+        )
         say(stage, pool, miner, compact(type="hash_accepted", params={"hashes": 256 * (n + 1)}))
     miner.close()
     site.close()

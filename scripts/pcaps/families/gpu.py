@@ -33,12 +33,18 @@ def ewbf(stage):
     with stage.line("10.20.0.32", "203.0.113.20", 3333) as line:
         line.client(compact(id=1, method="mining.subscribe", params=["EWBF 0.3.4b", None, "eu1-zec.pool.example", "3333"]))
         line.server(compact(id=1, result=[None, stage.hex(16)], error=None))
-        line.client(compact(id=2, method="mining.authorize", params=[user, "x"]), compact(id=3, method="mining.extranonce.subscribe", params=[]))
+        line.client(
+            compact(id=2, method="mining.authorize", params=[user, "x"]), compact(id=3, method="mining.extranonce.subscribe", params=[])
+        )
         line.server(accepted(2), push("mining.set_target", "0080" + "0" * 60))
         line.server(push("mining.notify", *zcash_job(stage, "4a"), True))
         for n in range(4):
             stage.rest(22)
-            line.client(compact(id=4 + n, method="mining.submit", params=[user, "4a", "a0230769", stage.hex(48), "fd4005" + stage.hex(SOLUTION_DIGITS)]))
+            line.client(
+                compact(
+                    id=4 + n, method="mining.submit", params=[user, "4a", "a0230769", stage.hex(48), "fd4005" + stage.hex(SOLUTION_DIGITS)]
+                )
+            )
             line.server(accepted(4 + n))
         line.server(push("mining.notify", *zcash_job(stage, "4b"), True))
 
@@ -57,7 +63,11 @@ def nheqminer(stage):
         line.server(push("mining.set_target", "000f" + "0" * 60), push("mining.notify", *zcash_job(stage, "1"), True))
         for n, answer in enumerate((accepted(4), '{"id":5,"result":null,"error":[21,"Stale share",null]}')):
             stage.rest(10)
-            line.client(spaced(id=4 + n, method="mining.submit", params=[user, "1", "a0230769", stage.hex(54), "fd4005" + stage.hex(SOLUTION_DIGITS)]))
+            line.client(
+                spaced(
+                    id=4 + n, method="mining.submit", params=[user, "1", "a0230769", stage.hex(54), "fd4005" + stage.hex(SOLUTION_DIGITS)]
+                )
+            )
             line.server(answer)
 
 
@@ -112,7 +122,9 @@ def xmrig_kawpow(stage):
 def kawpow_shares(stage, line, user, job, header):
     for n in range(4):
         stage.rest(14)
-        line.client(compact(id=3 + n, method="mining.submit", params=[user, job, "0x2c5f" + stage.hex(12), "0x" + header, "0x" + stage.hex(64)]))
+        line.client(
+            compact(id=3 + n, method="mining.submit", params=[user, job, "0x2c5f" + stage.hex(12), "0x" + header, "0x" + stage.hex(64)])
+        )
         line.server(accepted(3 + n))
 
 
@@ -168,7 +180,14 @@ def alephium(stage):
 
 
 def alephium_job(stage, n):
-    return {"jobId": f"00{n}", "fromGroup": n, "toGroup": 2, "headerBlob": stage.hex(552), "txsBlob": "", "targetBlob": "000007ff" + "f" * 20}
+    return {
+        "jobId": f"00{n}",
+        "fromGroup": n,
+        "toGroup": 2,
+        "headerBlob": stage.hex(552),
+        "txsBlob": "",
+        "targetBlob": "000007ff" + "f" * 20,
+    }
 
 
 @capture("conflux/trex", "https://github.com/Conflux-Chain/conflux-doc/blob/master/docs/stratum.md")
@@ -180,7 +199,14 @@ def conflux(stage):
         line.server(compact(id=1, jsonrpc="2.0", result=True, error=None))
         for n in range(3):
             header = "0x" + stage.hex(64)
-            line.server(compact(id=None, jsonrpc="2.0", method="mining.notify", params=[f"j{n}", f"{120_500_100 + n}", header, "0x" + "0000000fff" + "f" * 54]))
+            line.server(
+                compact(
+                    id=None,
+                    jsonrpc="2.0",
+                    method="mining.notify",
+                    params=[f"j{n}", f"{120_500_100 + n}", header, "0x" + "0000000fff" + "f" * 54],
+                )
+            )
             stage.rest(9)
             line.client(compact(id=2 + n, jsonrpc="2.0", method="mining.submit", params=[user, f"j{n}", "0x" + stage.hex(16), header]))
             line.server(compact(id=2 + n, jsonrpc="2.0", result=[True], error=None))
@@ -232,7 +258,12 @@ def through_proxy(stage, side, address):
     tell(pool, accepted(hear(pool)["id"]))
     for n in range(3):
         stage.rest(15)
-        tell(rig, compact(id=3 + n, method="mining.submit", params=["rig.one", "c1", "a0230769", stage.hex(40), "fd4005" + stage.hex(SOLUTION_DIGITS)]))
+        tell(
+            rig,
+            compact(
+                id=3 + n, method="mining.submit", params=["rig.one", "c1", "a0230769", stage.hex(40), "fd4005" + stage.hex(SOLUTION_DIGITS)]
+            ),
+        )
         tell(pool, accepted(hear(pool)["id"]))
     stage.wait(1)
     for end in (rig, pool):

@@ -59,7 +59,11 @@ def plain(stage):
     session(stage, "10.20.0.73", "203.0.113.56", 34250, 8, "plain")
 
 
-@capture("stratum-v1/reference", "https://github.com/stratum-mining/stratum", by="the crate sv1_api at both ends, in the programs of scripts/pcaps/sv2")
+@capture(
+    "stratum-v1/reference",
+    "https://github.com/stratum-mining/stratum",
+    by="the crate sv1_api at both ends, in the programs of scripts/pcaps/sv2",
+)
 def version_1(stage):
     """The reference implementation's V1: notifications without an id, the error before the result; one share is stale."""
     session(stage, "10.20.0.89", "203.0.113.78", 34255, 6, "v1")

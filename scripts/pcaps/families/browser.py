@@ -11,7 +11,7 @@ from websockets.sync.server import serve
 from .. import wallets
 from ..catalogue import capture
 from ..lines import compact
-from .e_monero import accepted, job
+from .monero import accepted, job
 
 PROXY = "https://github.com/cazala/coin-hive-stratum"
 DEEPMINER = "https://github.com/deepwn/deepMiner/blob/master/server.js"
@@ -101,13 +101,14 @@ def back_of_proxy(stage):
 def with_proxy(stage, side, address):
     listener = stage.listener("203.0.113.74", 3333)
     start_proxy(stage, side, address)
-    with stage.cable.inside("office"):
-        miner = connect(f"ws://{address}:8892/", origin="http://www.example.com", user_agent_header=BROWSER, compression=None, ping_interval=None)
+    miner = browser(stage, "10.20.0.79", address, 8892, "/", origin="http://www.example.com")
     with miner:
         miner.send(compact(type="auth", params={"site_key": wallets.MONERO, "type": "anonymous", "user": None, "goal": 0}))
         pool, _ = listener.accept()
         login = read_line(pool)
-        pool.sendall(compact(id=login["id"], jsonrpc="2.0", error=None, result={"id": "55", "job": job(stage, "8"), "status": "OK"}).encode() + b"\n")
+        pool.sendall(
+            compact(id=login["id"], jsonrpc="2.0", error=None, result={"id": "55", "job": job(stage, "8"), "status": "OK"}).encode() + b"\n"
+        )
         # authed, then the job.
         miner.recv(timeout=5), miner.recv(timeout=5)
         for _ in range(4):
@@ -143,14 +144,35 @@ def nimiq(stage):
     site = Site(stage, "203.0.113.75", 8443)
     miner = browser(stage, "10.20.0.81", "203.0.113.75", 8443, "/")
     pool = site.connection()
-    register = {"message": "register", "mode": "nano", "address": wallets.NIMIQ, "deviceId": 1193046, "genesisHash": "Jkqvik+YKKdsVQY12geOtGYwahifzANxC+6fZJyGnRI="}
+    register = {
+        "message": "register",
+        "mode": "nano",
+        "address": wallets.NIMIQ,
+        "deviceId": 1193046,
+        "genesisHash": "Jkqvik+YKKdsVQY12geOtGYwahifzANxC+6fZJyGnRI=",
+    }
     say(stage, miner, pool, compact(**register))
     say(stage, pool, miner, '{"message":"registered"}')
-    say(stage, pool, miner, compact(message="settings", address=wallets.NIMIQ, extraData="UGl0aGVhZA==", target=1771875, nonce=stage.random.getrandbits(40)))
+    say(
+        stage,
+        pool,
+        miner,
+        compact(message="settings", address=wallets.NIMIQ, extraData="UGl0aGVhZA==", target=1771875, nonce=stage.random.getrandbits(40)),
+    )
     say(stage, pool, miner, '{"message":"balance","balance":0,"confirmedBalance":0,"payoutRequestActive":false}')
     for n in range(4):
-        say(stage, pool, miner, compact(message="new-block", bodyHash=stage.hex(43) + "=", accountsHash=stage.hex(43) + "=", previousBlock=stage.hex(200)))
+        say(
+            stage,
+            pool,
+            miner,
+            compact(message="new-block", bodyHash=stage.hex(43) + "=", accountsHash=stage.hex(43) + "=", previousBlock=stage.hex(200)),
+        )
         stage.rest(15)
-        say(stage, miner, pool, compact(message="share", blockHeader=stage.hex(192), minerAddrProof="AA==", extraDataProof="AA==", block=stage.hex(256)))
+        say(
+            stage,
+            miner,
+            pool,
+            compact(message="share", blockHeader=stage.hex(192), minerAddrProof="AA==", extraDataProof="AA==", block=stage.hex(256)),
+        )
     miner.close()
     site.close()

@@ -7,7 +7,7 @@ import time
 from .. import tls
 from ..catalogue import capture
 from ..directory import OTHERS, POOLS
-from .i_tunnels import start_proxy
+from .tunnels import start_proxy
 
 DNS = "https://www.rfc-editor.org/rfc/rfc1035"
 TLS = "https://www.rfc-editor.org/rfc/rfc8446"
@@ -19,7 +19,9 @@ DIG, OPENSSL, CURL = "dig to dnsmasq", "openssl s_client to openssl s_server", "
 def dns_udp(stage):
     """Five pools and XMRig's donation server are looked up, A and AAAA."""
     stage.resolver()
-    for n, name in enumerate(("pool.supportxmr.com", "gulf.moneroocean.stream", "btc.f2pool.com", "etc.2miners.com", "donate.v2.xmrig.com")):
+    for n, name in enumerate(
+        ("pool.supportxmr.com", "gulf.moneroocean.stream", "btc.f2pool.com", "etc.2miners.com", "donate.v2.xmrig.com")
+    ):
         stage.look_up(f"10.20.0.{11 + n}", name, "A")
         stage.look_up(f"10.20.0.{11 + n}", name, "AAAA")
         stage.wait(7)
@@ -63,7 +65,9 @@ def visit(stage, client, name, port, *words, also=()):
     """A short TLS session by openssl, a line each way."""
     identity = tls.certificate(stage.scratch, name, *also)
     address = (POOLS | OTHERS)[name]
-    server = stage.start("world", "openssl", "s_server", "-quiet", "-accept", f"{address}:{port}", "-cert", identity, port=port, stdin=subprocess.PIPE)
+    server = stage.start(
+        "world", "openssl", "s_server", "-quiet", "-accept", f"{address}:{port}", "-cert", identity, port=port, stdin=subprocess.PIPE
+    )
     bound = ["-bind", f"{client}:{stage.port()}", "-connect", f"{address}:{port}"]
     near = stage.start("office", "openssl", "s_client", "-quiet", *bound, *words, stdin=subprocess.PIPE)
     time.sleep(0.2)

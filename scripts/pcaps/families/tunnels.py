@@ -11,9 +11,9 @@ from .. import tls, wallets
 from ..catalogue import capture
 from ..directory import POOLS
 from ..stage import Line
-from .a_bitcoin import session
-from .c_ethereum import work
-from .e_monero import xmrig_session
+from .bitcoin import session
+from .ethereum import work
+from .monero import xmrig_session
 from ..lines import compact
 
 SOCKS5 = "https://www.rfc-editor.org/rfc/rfc1928"
@@ -86,7 +86,9 @@ def connect_tls(stage):
     stage.resolver()
     start_proxy(stage, "http", "198.51.100.60", 3129)
     identity = tls.certificate(stage.scratch, name)
-    stage.start("world", "openssl", "s_server", "-quiet", "-accept", f"{POOLS[name]}:{port}", "-cert", identity, port=port, stdin=subprocess.PIPE)
+    stage.start(
+        "world", "openssl", "s_server", "-quiet", "-accept", f"{POOLS[name]}:{port}", "-cert", identity, port=port, stdin=subprocess.PIPE
+    )
     # Without a server name, as XMRig: the pool's name is only in the CONNECT.
     words = ["-quiet", "-noservername", "-bind", f"10.20.0.86:{stage.port()}", "-proxy", "198.51.100.60:3129", "-connect", f"{name}:{port}"]
     client = stage.start("office", "openssl", "s_client", *words, stdin=subprocess.PIPE)

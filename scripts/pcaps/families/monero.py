@@ -12,9 +12,34 @@ DAEMON = "https://github.com/xmrig/xmrig/blob/v6.26.0/src/base/net/stratum/Daemo
 P2POOL = "https://github.com/SChernykh/p2pool/blob/master/src/p2p_server.h"
 AGENT = "XMRig/6.26.0 (Linux x86_64) libuv/1.51.0 gcc/13.3.0"
 ALGORITHMS = [
-    "cn/1", "cn/2", "cn/r", "cn/fast", "cn/half", "cn/xao", "cn/rto", "cn/rwz", "cn/zls", "cn/double", "cn/ccx", "cn-lite/1",
-    "cn-heavy/0", "cn-heavy/tube", "cn-heavy/xhv", "cn-pico", "cn-pico/tlo", "cn/upx2", "rx/0", "rx/wow", "rx/arq", "rx/graft",
-    "rx/sfx", "rx/yada", "argon2/chukwa", "argon2/chukwav2", "argon2/ninja", "ghostrider",
+    "cn/1",
+    "cn/2",
+    "cn/r",
+    "cn/fast",
+    "cn/half",
+    "cn/xao",
+    "cn/rto",
+    "cn/rwz",
+    "cn/zls",
+    "cn/double",
+    "cn/ccx",
+    "cn-lite/1",
+    "cn-heavy/0",
+    "cn-heavy/tube",
+    "cn-heavy/xhv",
+    "cn-pico",
+    "cn-pico/tlo",
+    "cn/upx2",
+    "rx/0",
+    "rx/wow",
+    "rx/arq",
+    "rx/graft",
+    "rx/sfx",
+    "rx/yada",
+    "argon2/chukwa",
+    "argon2/chukwav2",
+    "argon2/ninja",
+    "ghostrider",
 ]
 SEED = "5f5d5ab0e1e4d1a7f6c7b1f6a0d4c3b2a19080706050403020100ffeeddccbba"
 
@@ -44,7 +69,9 @@ def accepted(number):
 
 def xmrig_session(stage, line, login, shares=6, agent=AGENT, **more):
     """Login, jobs, shares and one keep-alive as XMRig 6 writes them."""
-    line.client(compact(id=1, jsonrpc="2.0", method="login", params={"login": login, "pass": "x", "agent": agent, **more, "algo": ALGORITHMS}))
+    line.client(
+        compact(id=1, jsonrpc="2.0", method="login", params={"login": login, "pass": "x", "agent": agent, **more, "algo": ALGORITHMS})
+    )
     stage.wait(0.1)
     line.server(logged_in(stage))
     name = "Q7XRgV"
@@ -116,7 +143,13 @@ def bare(stage):
             line.server(compact(id=n, jsonrpc="2.0", error=None, result={"id": f"s{n}", "job": job(stage, "11"), "status": "OK"}))
         for n in range(4):
             stage.rest(5)
-            line.client(compact(id=3 + n, method="submit", params={"id": f"s{1 + n % 2}", "job_id": "11", "nonce": stage.hex(8), "result": stage.hex(64)}))
+            line.client(
+                compact(
+                    id=3 + n,
+                    method="submit",
+                    params={"id": f"s{1 + n % 2}", "job_id": "11", "nonce": stage.hex(8), "result": stage.hex(64)},
+                )
+            )
             line.server(accepted(3 + n))
 
 
@@ -136,14 +169,32 @@ def no_pass(stage):
 def jsonrpc_first(stage):
     """jsonrpc before everything else; the pool writes method, params, jsonrpc, and sends its second job split."""
     with stage.line("10.20.0.63", "203.0.113.50", 10128) as line:
-        line.client(compact(jsonrpc="2.0", id="login", method="login", params={"agent": "SRBMiner-MULTI/2.9.8", "pass": "rig", "login": wallets.MONERO}))
+        line.client(
+            compact(
+                jsonrpc="2.0", id="login", method="login", params={"agent": "SRBMiner-MULTI/2.9.8", "pass": "rig", "login": wallets.MONERO}
+            )
+        )
         line.server(compact(id="login", jsonrpc="2.0", result={"status": "OK", "id": "e7", "job": full_job(stage, "1")}, error=None))
         stage.rest(20)
-        line.client(compact(jsonrpc="2.0", id="share-1", method="submit", params={"id": "e7", "job_id": "1", "nonce": stage.hex(8), "result": stage.hex(64)}))
+        line.client(
+            compact(
+                jsonrpc="2.0",
+                id="share-1",
+                method="submit",
+                params={"id": "e7", "job_id": "1", "nonce": stage.hex(8), "result": stage.hex(64)},
+            )
+        )
         line.server('{"jsonrpc":"2.0","id":"share-1","result":{"status":"OK"},"error":null}')
         line.server_pieces(compact(method="job", params=full_job(stage, "2"), jsonrpc="2.0"), 9, 100)
         stage.rest(20)
-        line.client(compact(jsonrpc="2.0", id="share-2", method="submit", params={"id": "e7", "job_id": "1", "nonce": stage.hex(8), "result": stage.hex(64)}))
+        line.client(
+            compact(
+                jsonrpc="2.0",
+                id="share-2",
+                method="submit",
+                params={"id": "e7", "job_id": "1", "nonce": stage.hex(8), "result": stage.hex(64)},
+            )
+        )
         line.server('{"jsonrpc":"2.0","id":"share-2","error":{"code":-1,"message":"Low difficulty share"}}')
 
 
@@ -164,7 +215,9 @@ def malware(stage):
 def refused(stage):
     """The pool does not like the address."""
     with stage.line("10.20.0.65", "203.0.113.51", 3333) as line:
-        line.client(compact(id=1, jsonrpc="2.0", method="login", params={"login": "not-an-address", "pass": "x", "agent": AGENT, "algo": ["rx/0"]}))
+        line.client(
+            compact(id=1, jsonrpc="2.0", method="login", params={"login": "not-an-address", "pass": "x", "agent": AGENT, "algo": ["rx/0"]})
+        )
         line.server('{"id":1,"jsonrpc":"2.0","error":{"code":-1,"message":"Invalid payment address provided"}}')
 
 
@@ -172,7 +225,9 @@ def refused(stage):
 def banned(stage):
     """A proper wallet, refused by the pool."""
     with stage.line("10.20.0.66", "203.0.113.52", 3333) as line:
-        line.client(compact(id=1, jsonrpc="2.0", method="login", params={"login": wallets.MONERO, "pass": "x", "agent": AGENT, "algo": ["rx/0"]}))
+        line.client(
+            compact(id=1, jsonrpc="2.0", method="login", params={"login": wallets.MONERO, "pass": "x", "agent": AGENT, "algo": ["rx/0"]})
+        )
         line.server('{"id":1,"jsonrpc":"2.0","error":{"code":-1,"message":"IP Address currently banned"}}')
 
 
@@ -180,7 +235,9 @@ def banned(stage):
 def mid_stream(stage):
     """The recording starts when the pool pushes a job; no login is seen."""
     with stage.line("10.20.0.67", "203.0.113.53", 3333) as line:
-        line.client(compact(id=1, jsonrpc="2.0", method="login", params={"login": wallets.MONERO, "pass": "x", "agent": AGENT, "algo": ALGORITHMS}))
+        line.client(
+            compact(id=1, jsonrpc="2.0", method="login", params={"login": wallets.MONERO, "pass": "x", "agent": AGENT, "algo": ALGORITHMS})
+        )
         line.server(logged_in(stage))
         stage.roll()
         line.server(compact(jsonrpc="2.0", method="job", params=full_job(stage, "m1")))
@@ -197,7 +254,10 @@ def escaped(stage):
         line.client('{"id":1,"jsonrpc":"2.0","\\u006dethod":"\\u006cogin","params":{"\\u006cogin":"%s","pass":"x"}}' % wallets.MONERO)
         line.server(logged_in(stage))
         stage.rest(20)
-        line.client('{"id":2,"jsonrpc":"2.0","method":"s\\u0075bmit","params":{"id":"a1b2c3d4","job_id":"Q7XRgV","nonce":"%s","result":"%s"}}' % (stage.hex(8), stage.hex(64)))
+        line.client(
+            '{"id":2,"jsonrpc":"2.0","method":"s\\u0075bmit","params":{"id":"a1b2c3d4","job_id":"Q7XRgV","nonce":"%s","result":"%s"}}'
+            % (stage.hex(8), stage.hex(64))
+        )
         line.server(accepted(2))
 
 
@@ -217,12 +277,22 @@ def daemon(stage):
 
 
 def ask_template(stage, line, n):
-    ask = compact(id=1 + n, jsonrpc="2.0", method="getblocktemplate", params={"wallet_address": wallets.MONERO, "extra_nonce": stage.hex(16)})
+    ask = compact(
+        id=1 + n, jsonrpc="2.0", method="getblocktemplate", params={"wallet_address": wallets.MONERO, "extra_nonce": stage.hex(16)}
+    )
     line.client(request("POST", "/json_rpc", "node.example:18081", ask, User_Agent=AGENT, X_Hash_Difficulty="0"))
     template = {
-        "blockhashing_blob": "1010" + stage.hex(148), "blocktemplate_blob": "1010" + stage.hex(600), "difficulty": 450_000_000_000,
-        "expected_reward": 600_000_000_000, "height": 3_100_000 + n // 4, "prev_hash": stage.hex(64), "reserved_offset": 130,
-        "seed_hash": SEED, "seed_height": 3_098_624, "status": "OK", "untrusted": False,
+        "blockhashing_blob": "1010" + stage.hex(148),
+        "blocktemplate_blob": "1010" + stage.hex(600),
+        "difficulty": 450_000_000_000,
+        "expected_reward": 600_000_000_000,
+        "height": 3_100_000 + n // 4,
+        "prev_hash": stage.hex(64),
+        "reserved_offset": 130,
+        "seed_hash": SEED,
+        "seed_height": 3_098_624,
+        "status": "OK",
+        "untrusted": False,
     }
     line.server(response(compact(id=1 + n, jsonrpc="2.0", result=template)))
 
@@ -250,8 +320,12 @@ def p2pool(stage):
 def p2pool_miner(stage):
     """A miner inside logs in to a P2Pool node; its user is only a difficulty."""
     with stage.line("10.20.0.71", "198.51.100.23", 3333) as line:
-        line.client(compact(id=1, jsonrpc="2.0", method="login", params={"login": "x+20000", "pass": "x", "agent": AGENT, "algo": ["rx/0"]}))
-        line.server(compact(id=1, jsonrpc="2.0", result={"id": "2c1f", "job": full_job(stage, "1"), "extensions": ["algo"], "status": "OK"}))
+        line.client(
+            compact(id=1, jsonrpc="2.0", method="login", params={"login": "x+20000", "pass": "x", "agent": AGENT, "algo": ["rx/0"]})
+        )
+        line.server(
+            compact(id=1, jsonrpc="2.0", result={"id": "2c1f", "job": full_job(stage, "1"), "extensions": ["algo"], "status": "OK"})
+        )
         for n in range(3):
             stage.rest(20)
             line.client(submit(stage, 2 + n, "2c1f", "1", algo="rx/0"))

@@ -18,7 +18,13 @@ DUINO = "https://github.com/revoxhere/duino-coin (PC_Miner.py, AVR_Miner.py)"
 def iron_fish(stage):
     """Iron Fish: a body instead of params."""
     with stage.line("10.20.0.50", "203.0.113.38", 1145) as line:
-        body = {"version": 3, "agent": "lolMiner/1.85beta", "name": "rig7", "publicAddress": wallets.IRON_FISH, "extend": ["mining.submitted"]}
+        body = {
+            "version": 3,
+            "agent": "lolMiner/1.85beta",
+            "name": "rig7",
+            "publicAddress": wallets.IRON_FISH,
+            "extend": ["mining.submitted"],
+        }
         line.client(compact(id=0, method="mining.subscribe", body=body))
         line.server(compact(id=0, method="mining.subscribed", body={"clientId": 41, "xn": "2b9c"}))
         line.server(compact(id=1, method="mining.set_target", body={"target": "0000000003ff" + "f" * 52}))
@@ -64,14 +70,22 @@ def grin(stage):
         line.server(compact(id="0", jsonrpc="2.0", method="getjobtemplate", result=grin_job(stage, 1), error=None))
         for n in range(2):
             stage.rest(15)
-            share = {"edge_bits": 32, "height": 3_050_100, "job_id": n + 1, "nonce": stage.random.getrandbits(60), "pow": [stage.random.getrandbits(31) for _ in range(42)]}
+            share = {
+                "edge_bits": 32,
+                "height": 3_050_100,
+                "job_id": n + 1,
+                "nonce": stage.random.getrandbits(60),
+                "pow": [stage.random.getrandbits(31) for _ in range(42)],
+            }
             line.client(compact(id="0", jsonrpc="2.0", method="submit", params=share))
             line.server('{"id":"0","jsonrpc":"2.0","method":"submit","result":"ok","error":null}')
             line.server(compact(id="Stratum", jsonrpc="2.0", method="job", params=grin_job(stage, n + 2)))
         line.client('{"id":"0","jsonrpc":"2.0","method":"keepalive","params":null}')
         line.server('{"id":"0","jsonrpc":"2.0","method":"keepalive","result":"ok","error":null}')
         line.client('{"id":"0","jsonrpc":"2.0","method":"status","params":null}')
-        line.server('{"id":"0","jsonrpc":"2.0","method":"status","result":{"id":"5","height":3050100,"difficulty":128,"accepted":2,"rejected":0,"stale":0},"error":null}')
+        line.server(
+            '{"id":"0","jsonrpc":"2.0","method":"status","result":{"id":"5","height":3050100,"difficulty":128,"accepted":2,"rejected":0,"stale":0},"error":null}'
+        )
 
 
 def grin_job(stage, job):
@@ -83,9 +97,13 @@ def beam(stage):
     """Beam: the login is an api_key; its answer brings the nonce prefix. (Pools mostly want TLS; this one does not.)"""
     with stage.line("10.20.0.53", "203.0.113.41", 5252) as line:
         line.client(compact(method="login", api_key=f"{wallets.BEAM}.rig", id="login", jsonrpc="2.0"))
-        line.server('{"id":"login","method":"result","jsonrpc":"2.0","code":0,"description":"Login successful","nonceprefix":"5d1a","forkheight":321321,"forkheight2":777777}')
+        line.server(
+            '{"id":"login","method":"result","jsonrpc":"2.0","code":0,"description":"Login successful","nonceprefix":"5d1a","forkheight":321321,"forkheight2":777777}'
+        )
         for n in range(3):
-            line.server(compact(id=f"{9000 + n}", method="job", jsonrpc="2.0", input=stage.hex(64), difficulty=60_817_408, height=2_900_100 + n))
+            line.server(
+                compact(id=f"{9000 + n}", method="job", jsonrpc="2.0", input=stage.hex(64), difficulty=60_817_408, height=2_900_100 + n)
+            )
             stage.rest(10)
             line.client(compact(method="solution", id=f"{9000 + n}", nonce="5d1a" + stage.hex(12), output=stage.hex(208), jsonrpc="2.0"))
             line.server(compact(id=f"{9000 + n}", method="result", jsonrpc="2.0", code=1, description="accepted"))

@@ -13,8 +13,15 @@ def notify(stage, job, clean=True):
     """A job: nine parameters, twelve branches, about 1.3 KB as on the live network."""
     coinbase = "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff"
     return [
-        job, stage.hex(64), coinbase + stage.hex(48), stage.hex(120) + "00000000",
-        [stage.hex(64) for _ in range(12)], "20000000", "17034219", "690723a0", clean,
+        job,
+        stage.hex(64),
+        coinbase + stage.hex(48),
+        stage.hex(120) + "00000000",
+        [stage.hex(64) for _ in range(12)],
+        "20000000",
+        "17034219",
+        "690723a0",
+        clean,
     ]
 
 
@@ -44,7 +51,10 @@ def session(stage, line, user, agent, style=spaced, shares=4):
     stage.wait(0.08)
     line.server(compact(id=2, result=True, error=None))
     # Pools send both in one segment, right after the answer.
-    line.server(compact(id=None, method="mining.set_difficulty", params=[8192]), compact(id=None, method="mining.notify", params=notify(stage, "job0")))
+    line.server(
+        compact(id=None, method="mining.set_difficulty", params=[8192]),
+        compact(id=None, method="mining.notify", params=notify(stage, "job0")),
+    )
     work(stage, line, user, style, first=3, shares=shares)
 
 
@@ -87,7 +97,10 @@ def configure_first(stage):
         line.client(spaced(id=3, method="mining.authorize", params=[user, "x"]))
         line.client('{"id": 4, "method": "mining.suggest_difficulty", "params": [1000]}')
         line.server(compact(id=3, result=True, error=None), compact(id=4, result=True, error=None))
-        line.server(compact(id=None, method="mining.set_difficulty", params=[1000]), compact(id=None, method="mining.notify", params=notify(stage, "18a")))
+        line.server(
+            compact(id=None, method="mining.set_difficulty", params=[1000]),
+            compact(id=None, method="mining.notify", params=notify(stage, "18a")),
+        )
         for n in range(4):
             stage.rest(30)
             line.client(spaced(id=5 + n, method="mining.submit", params=[user, "18a", stage.hex(8), "690723a0", stage.hex(8), "00c3c000"]))
@@ -100,9 +113,15 @@ def nicehash(stage):
     with stage.line("10.20.0.24", "203.0.113.13", 3333) as line:
         line.client(compact(id=1, method="mining.subscribe", params=["NiceHash/1.0.0", "1793610000123", stage.hex(64)]))
         line.server(subscribed(1, "a3f1"))
-        line.client(compact(id=2, method="mining.authorize", params=["exampleorder.1", "x"]), compact(id=3, method="mining.extranonce.subscribe", params=[]))
+        line.client(
+            compact(id=2, method="mining.authorize", params=["exampleorder.1", "x"]),
+            compact(id=3, method="mining.extranonce.subscribe", params=[]),
+        )
         line.server(compact(id=2, result=True, error=None), compact(id=3, result=True, error=None))
-        line.server(compact(id=None, method="mining.set_difficulty", params=[262144]), compact(id=None, method="mining.notify", params=notify(stage, "77")))
+        line.server(
+            compact(id=None, method="mining.set_difficulty", params=[262144]),
+            compact(id=None, method="mining.notify", params=notify(stage, "77")),
+        )
         line.server(compact(id=None, method="mining.set_extranonce", params=["a3f2", 6]))
         work(stage, line, "exampleorder.1", compact)
 
@@ -145,7 +164,10 @@ def pipelined(stage):
             compact(id=3, method="mining.authorize", params=[user, "123"]),
         )
         line.server(subscribed(1), compact(id=2, result=True, error=None), compact(id=3, result=True, error=None))
-        line.server(compact(id=None, method="mining.set_difficulty", params=[16384]), compact(id=None, method="mining.notify", params=notify(stage, "1f")))
+        line.server(
+            compact(id=None, method="mining.set_difficulty", params=[16384]),
+            compact(id=None, method="mining.notify", params=notify(stage, "1f")),
+        )
         work(stage, line, user, compact)
 
 

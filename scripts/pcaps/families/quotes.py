@@ -9,9 +9,9 @@ from email.message import EmailMessage
 from .. import services, wallets
 from ..catalogue import capture
 from ..lines import compact, spaced
-from .e_monero import full_job
-from .h_browser import Site, browser, say
-from .j_names import fetch, web_server
+from .monero import full_job
+from .browser import Site, browser, say
+from .names import fetch, web_server
 from ..directory import OTHERS
 
 SUBSCRIBE = '{"id": 1, "method": "mining.subscribe", "params": ["cgminer/4.12.0"]}'
