@@ -28,6 +28,8 @@ pub struct Aggregator {
     files: Vec<Arc<str>>,
     /// The sequence at which each file began, in order.
     begins: Vec<(u64, usize)>,
+    /// Names of the interfaces by number.
+    interfaces: Vec<Option<Arc<str>>>,
     names: Names,
     /// Names that were spoken in a flow, until it ends.
     spoken: HashMap<u64, (String, NameSource, Option<u16>)>,
@@ -49,6 +51,7 @@ impl Aggregator {
             pools,
             files,
             begins: Vec::new(),
+            interfaces: Vec::new(),
             names: Names::new(config.max_names),
             spoken: HashMap::new(),
             alerted: HashMap::new(),
@@ -69,6 +72,7 @@ impl Aggregator {
             // Every worker meets every file and keeps the same clock; one of them is enough.
             if worker == 0 {
                 self.begins.extend(&report.files);
+                self.interfaces = report.interfaces;
                 self.now = report.now;
                 self.last_sequence = report.until;
             }
@@ -131,7 +135,8 @@ impl Aggregator {
 
     fn event(&mut self, event: Event, sink: &mut dyn FnMut(Record)) {
         let Event { cause, at, flow, app, body } = event;
-        let origin = Origin { file: self.file(cause.sequence), interface: None, number: Some(cause.number) };
+        let interface = self.interfaces.get(usize::from(flow.interface)).cloned().flatten();
+        let origin = Origin { file: self.file(cause.sequence), interface, number: Some(cause.number) };
         let body = match body {
             Body::Alert(mining) => {
                 let pool = self.pool(&flow, &mining);

@@ -1,5 +1,7 @@
 //! What a worker hands over: everything that happened in one epoch.
 
+use std::sync::Arc;
+
 use pithead_detect::{DetectCounters, Event};
 use pithead_flow::{FragmentCounters, HostTable, TableCounters};
 use pithead_output::Frames;
@@ -14,6 +16,8 @@ pub struct Report {
     pub hosts: HostTable,
     /// Where files begin: the sequence of the first frame, and which file.
     pub files: Vec<(u64, usize)>,
+    /// The names of the interfaces met so far, by number; nothing where a capture does not name them.
+    pub interfaces: Vec<Option<Arc<str>>>,
     /// Totals since the start; those of the latest report count.
     pub counters: Counters,
     /// Sequence of the last frame that this report covers.
@@ -50,6 +54,7 @@ impl Report {
             events: Vec::new(),
             hosts: HostTable::new(usize::MAX),
             files: Vec::new(),
+            interfaces: Vec::new(),
             counters: Counters::default(),
             until: 0,
             now: Timestamp::default(),

@@ -42,6 +42,7 @@ pub(crate) fn run(
             Ok(None) => break,
             Err(error) => pipeline.on_error(error.to_string()),
         }
+        pipeline.on_interfaces(source.interfaces());
         let (done, total) = source.position();
         progress(done, total);
     }
