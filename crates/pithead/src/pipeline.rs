@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use pithead_capture::{Frame, Interface};
+use pithead_capture::Frame;
 use pithead_detect::pools::Pools;
 use pithead_detect::{Anchors, Detector, Event, Limits};
 use pithead_flow::{
@@ -101,14 +101,6 @@ impl Pipeline {
         self.report.files.push((first_sequence, file));
     }
 
-    /// Notes the interfaces that the source has met so far.
-    pub fn on_interfaces(&mut self, interfaces: &[Interface]) {
-        let known = &mut self.report.interfaces;
-        if known.len() < interfaces.len() {
-            known.extend(interfaces[known.len()..].iter().map(|interface| interface.name.clone()));
-        }
-    }
-
     /// Notes an error of the source.
     pub fn on_error(&mut self, error: String) {
         self.report.errors.push(error);
@@ -129,8 +121,7 @@ impl Pipeline {
         counters.fragments = *self.fragments.counters();
         counters.frames.refused = counters.flows.refused;
         counters.frames.in_flows = counters.flows.packets;
-        let fresh =
-            Report { counters: *counters, interfaces: self.report.interfaces.clone(), ..Report::new() };
+        let fresh = Report { counters: *counters, ..Report::new() };
         let mut report = std::mem::replace(&mut self.report, fresh);
         (report.until, report.last, report.now) = (until, last, self.clock.now());
         report

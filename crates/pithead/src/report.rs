@@ -16,7 +16,8 @@ pub struct Report {
     pub hosts: HostTable,
     /// Where files begin: the sequence of the first frame, and which file.
     pub files: Vec<(u64, usize)>,
-    /// The names of the interfaces met so far, by number; nothing where a capture does not name them.
+    /// The names of the interfaces met so far, by number; nothing where a capture does not name them. The source knows them, so the worker
+    /// fills them in.
     pub interfaces: Vec<Option<Arc<str>>>,
     /// Totals since the start; those of the latest report count.
     pub counters: Counters,

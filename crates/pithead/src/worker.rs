@@ -1,5 +1,7 @@
 //! A worker: a source, a pipeline, and somebody to report to.
 
+use std::sync::Arc;
+
 use crossbeam::channel::Sender;
 use pithead_capture::PacketSource;
 
@@ -22,14 +24,14 @@ pub(crate) fn run(
 ) {
     let mut until: u64 = 0;
     let mut file = None;
+    let mut ready = Vec::new();
     loop {
         match source.next_batch() {
             Ok(Some(batch)) => {
                 for frame in batch.frames() {
                     // Sequences count from 1, so a multiple of the epoch's length is the last of its epoch.
-                    let ends = until > 0 && until.is_multiple_of(EPOCH);
-                    if ends && reports.send(pipeline.report(until, false)).is_err() {
-                        return;
+                    if until > 0 && until.is_multiple_of(EPOCH) {
+                        ready.push(pipeline.report(until, false));
                     }
                     if file != Some(batch.file()) {
                         file = Some(batch.file());
@@ -42,11 +44,23 @@ pub(crate) fn run(
             Ok(None) => break,
             Err(error) => pipeline.on_error(error.to_string()),
         }
-        pipeline.on_interfaces(source.interfaces());
+        // The source can be asked only once it has its batch back.
+        for mut report in ready.drain(..) {
+            report.interfaces = names(source);
+            if reports.send(report).is_err() {
+                return;
+            }
+        }
         let (done, total) = source.position();
         progress(done, total);
     }
     pipeline.finish();
+    let mut report = pipeline.report(until, true);
+    report.interfaces = names(source);
     // Nobody listening is fine: the program is on its way out.
-    let _ = reports.send(pipeline.report(until, true));
+    let _ = reports.send(report);
+}
+
+fn names(source: &dyn PacketSource) -> Vec<Option<Arc<str>>> {
+    source.interfaces().iter().map(|interface| interface.name.clone()).collect()
 }
