@@ -89,11 +89,12 @@ impl Talk {
         judge: &mut Judge<'_>,
     ) {
         self.budget = self.budget.saturating_sub(bytes.len() as u64);
-        self.count_turn(direction, bytes, judge);
         let rest = self.through_socks(direction, bytes, judge);
         if rest.is_empty() {
             return;
         }
+        // What a SOCKS handshake took is none of the tunnel's turns.
+        self.count_turn(direction, rest, judge);
         let Self { readers: [forward, backward], session, names, .. } = self;
         let (reader, other) =
             if direction == Direction::Forward { (forward, backward) } else { (backward, forward) };
@@ -107,6 +108,15 @@ impl Talk {
     pub(crate) fn end(&mut self, direction: Direction, pool: &mut Pool, judge: &mut Judge<'_>) {
         let Self { readers, session, names, .. } = self;
         readers[direction.index()].end(pool, &mut |found| judge.found(found, direction, session, names));
+    }
+
+    /// Both directions have ended, so the last turn is complete.
+    pub(crate) fn end_turns(&mut self, judge: &mut Judge<'_>) {
+        let Some((last, _)) = self.turns.all().last().copied() else { return };
+        if !self.turns_judged && self.turns.from_start() {
+            self.turns.end();
+            self.turns_judged = judge.turns(&self.turns, last, &mut self.session, &mut self.names);
+        }
     }
 
     /// Gives back what is held: the flow is no longer read.
@@ -151,7 +161,7 @@ impl Talk {
             }
         }
         self.turns_judged =
-            self.turns.is_full() || judge.turns(&self.turns, direction, &mut self.session, &mut self.names);
+            judge.turns(&self.turns, direction, &mut self.session, &mut self.names) || self.turns.is_full();
     }
 
     /// Takes a SOCKS handshake off the front; what it leaves is what the tunnel carries.

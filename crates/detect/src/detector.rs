@@ -298,6 +298,7 @@ impl Detector {
             });
             talk.end(direction, messages, &mut judge);
         }
+        talk.end_turns(&mut judge);
     }
 
     fn judge<'a>(&'a mut self, flow: &'a mut Flow, frame: Frame, out: &'a mut Vec<Event>) -> Judge<'a> {

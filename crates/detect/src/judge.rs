@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::carriers::{Name, dns};
 use crate::dialect::DIALECTS;
 use crate::event::{Body, Cause, Event, Oddities, Resolution, Sighting, Where};
-use crate::finding::{Evidence, Finding};
+use crate::finding::{Evidence, Finding, Role, What};
 use crate::framing::Shape;
 use crate::json::Tokens;
 use crate::message::{Carrier, HttpHead, Message};
@@ -87,7 +87,7 @@ impl Judge<'_> {
         // An HTTP head without a body was told because of what it says, not because of an anchor.
         let mut candidates =
             if letter.text.is_empty() { u64::MAX } else { self.scanner.candidates(letter.text) };
-        if letter.head.is_some_and(|head| head.marks.any()) {
+        if letter.head.is_some_and(|head| head.marks.any() || !head.stratum.is_empty()) {
             candidates = u64::MAX;
         }
         if let Some(session) = session {
@@ -146,11 +146,13 @@ impl Judge<'_> {
         let verdict =
             DIALECTS.iter().enumerate().find_map(|(index, dialect)| Some((index, dialect.turns(turns)?)));
         let Some((dialect, finding)) = verdict else { return false };
-        // Turns are judged whoever completed them, so the way of the miner's messages is that of its first turn.
-        let sender = finding.what.sender();
-        let first = turns.all().first().map_or(Direction::Forward, |(first, _)| *first);
-        let way = if sender == crate::finding::Role::Client { first } else { first.reverse() };
+        // Turns are judged whoever completed them, and only where the connection was seen to open: it is the miner who opens it.
+        let (way, other) = match finding.what.sender() {
+            Role::Client => (Direction::Forward, What::Notice),
+            Role::Server => (Direction::Backward, What::Request),
+        };
         let setting = Setting { direction: way, clean: true, rival: self.rival, at: self.frame.at };
+        let first = turns.all().first().map_or(Direction::Forward, |(first, _)| *first);
         let sizes: Vec<String> = turns
             .all()
             .iter()
@@ -158,7 +160,13 @@ impl Judge<'_> {
             .collect();
         let text = format!("turns of {} bytes", sizes.join(" "));
         let frame = self.frame.number;
-        let outcome = learn(session, dialect, finding, None, setting, || Evidence { text, direction, frame });
+        let evidence = || Evidence { text: text.clone(), direction, frame };
+        if turns.all().len() > 1 {
+            // The verdict is about both sides, so both were heard.
+            let setting = Setting { direction: way.reverse(), ..setting };
+            learn(session, dialect, Finding::context(other), None, setting, evidence);
+        }
+        let outcome = learn(session, dialect, finding, None, setting, evidence);
         self.tell(outcome, session, names);
         true
     }

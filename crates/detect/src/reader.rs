@@ -22,7 +22,7 @@ const TUNNELS: u8 = 4;
 /// Something that a reader found.
 #[derive(Debug)]
 pub(crate) enum Found<'a> {
-    /// A message; or, with an empty text, an HTTP head that only mining software sends.
+    /// A message; or, with an empty text, an HTTP head that only mining software sends and no message came with.
     Message {
         text: &'a [u8],
         shape: Shape,
@@ -115,6 +115,9 @@ impl Reader {
                 let Framed { text, shape, truncated, .. } = framed;
                 finds(Found::Message { text, shape, truncated, clean, carrier: Carrier::Stream, head: None });
             });
+        }
+        if let State::Http(http) = &mut self.state {
+            http.end(pool, finds);
         }
         self.gap(pool);
     }
@@ -264,6 +267,8 @@ struct Http {
     head: HttpHead,
     body: Body,
     framer: Framer,
+    /// Whether the head says enough by itself, and no message came with it that says more.
+    alone: bool,
     /// What a tunnel or a WebSocket carries.
     inside: Option<Box<Reader>>,
     websocket: bool,
@@ -287,6 +292,7 @@ impl Http {
             head: HttpHead::default(),
             body: Body::Begin,
             framer: Framer::default(),
+            alone: false,
             inside: None,
             websocket: false,
             depth,
@@ -294,37 +300,46 @@ impl Http {
     }
 
     fn push(&mut self, bytes: &[u8], direction: Direction, pool: &mut Pool, finds: &mut Finds<'_>) {
-        let Self { side, head, body, framer, inside, websocket, depth } = self;
+        let Self { side, head, body, framer, alone, inside, websocket, depth } = self;
         side.push(bytes, |item| match item {
             http::Item::Request(request) => {
+                head_alone(alone, head, finds);
                 *websocket = request.fields.websocket;
                 note_request(head, &request);
+                *alone = tells_by_itself(head);
                 finds(Found::Expect(request.expects()));
                 names_of(&request, finds);
                 (*body, _) = (Body::Begin, framer.reset(pool));
-                head_only(head, finds);
             }
             http::Item::Response(response) => {
+                head_alone(alone, head, finds);
                 *websocket = response.fields.websocket;
                 note_response(head, &response);
+                *alone = tells_by_itself(head);
                 (*body, _) = (Body::Begin, framer.reset(pool));
-                head_only(head, finds);
             }
             http::Item::Body(piece) => {
                 if *body == Body::Begin {
                     *body = body_kind(piece, head);
                 }
+                if *body == Body::Skip {
+                    head_alone(alone, head, finds);
+                }
                 if *body == Body::Json {
                     framer.feed(piece, pool, &mut |framed| {
                         let Framed { text, shape, truncated, nested } = framed;
                         if shape == Shape::Json && !nested {
+                            *alone = false;
                             let (carrier, head) = (Carrier::Http, Some(&*head));
                             finds(Found::Message { text, shape, truncated, clean: true, carrier, head });
                         }
                     });
                 }
             }
-            http::Item::End => framer.reset(pool),
+            http::Item::End => {
+                head_alone(alone, head, finds);
+                framer.reset(pool);
+            }
             http::Item::Tunnel(piece) => {
                 let within = if *websocket { Within::WebSocket } else { Within::Tunnel(*depth) };
                 let reader = inside.get_or_insert_with(|| Box::new(Reader::inside(direction, within, finds)));
@@ -340,6 +355,25 @@ impl Http {
                 }
             }
         });
+    }
+}
+
+impl Http {
+    /// No more bytes will come: an unfinished body is judged as far as it came, or the head without it.
+    fn end(&mut self, pool: &mut Pool, finds: &mut Finds<'_>) {
+        let Self { head, framer, alone, inside, .. } = self;
+        framer.end(pool, &mut |framed| {
+            let Framed { text, shape, truncated, .. } = framed;
+            if shape == Shape::Json {
+                *alone = false;
+                let (carrier, head) = (Carrier::Http, Some(&*head));
+                finds(Found::Message { text, shape, truncated, clean: true, carrier, head });
+            }
+        });
+        head_alone(alone, head, finds);
+        if let Some(inside) = inside {
+            inside.end(pool, finds);
+        }
     }
 }
 
@@ -433,9 +467,14 @@ fn body_kind(piece: &[u8], head: &HttpHead) -> Body {
     if json && head.content != Content::Html { Body::Json } else { Body::Skip }
 }
 
-/// A head that only mining software sends says enough by itself.
-fn head_only(head: &HttpHead, finds: &mut Finds<'_>) {
-    if head.marks.any() || !head.stratum.is_empty() {
+/// Whether a head is one that only mining software sends.
+fn tells_by_itself(head: &HttpHead) -> bool {
+    head.marks.any() || !head.stratum.is_empty()
+}
+
+/// Hands over a head that says enough by itself, once it is certain that no message came with it.
+fn head_alone(alone: &mut bool, head: &HttpHead, finds: &mut Finds<'_>) {
+    if std::mem::take(alone) {
         let carrier = Carrier::Http;
         finds(Found::Message {
             text: b"",

@@ -6,8 +6,8 @@ use pithead_flow::Direction;
 
 /// How many turns are kept; dialects without words give themselves away in the first six.
 const TURNS: usize = 8;
-/// How many first bytes of each direction are kept.
-pub(crate) const HEAD_BYTES: usize = 96;
+/// How many first bytes of each direction are kept: a Stratum V2 miner has named itself and its user by then, if it does so in clear.
+pub(crate) const HEAD_BYTES: usize = 192;
 
 /// The beginning of a conversation.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub struct Turns {
     lens: [usize; 2],
     totals: [u64; 2],
     from_start: bool,
+    ended: bool,
 }
 
 impl Turns {
@@ -30,6 +31,7 @@ impl Turns {
             lens: [0; 2],
             totals: [0; 2],
             from_start,
+            ended: false,
         }
     }
 
@@ -41,6 +43,11 @@ impl Turns {
     /// Bytes lost: what follows cannot be measured.
     pub const fn spoil(&mut self) {
         self.from_start = false;
+    }
+
+    /// No more bytes will come: the last turn is complete.
+    pub const fn end(&mut self) {
+        self.ended = true;
     }
 
     /// Counts bytes. True when they begin a turn, so that the turn before is complete.
@@ -69,6 +76,12 @@ impl Turns {
     /// The turns so far, the last one possibly unfinished.
     pub fn all(&self) -> &[(Direction, u32)] {
         &self.turns[..self.count]
+    }
+
+    /// The turns that are complete: the other side has spoken after them, or nobody will any more. Only their sizes can be relied on.
+    pub fn complete(&self) -> &[(Direction, u32)] {
+        let count = if self.ended { self.count } else { self.count.saturating_sub(1) };
+        self.turns.get(..count).unwrap_or_default()
     }
 
     /// Whether no more turns are kept.
@@ -102,6 +115,9 @@ mod tests {
         assert_eq!(turns.head(Forward).len(), 64);
         assert_eq!(turns.head(Backward).len(), HEAD_BYTES);
         assert_eq!(turns.total(Backward), 234);
+        assert_eq!(turns.complete(), [(Forward, 64)]);
+        turns.end();
+        assert_eq!(turns.complete(), turns.all());
     }
 
     #[test]
