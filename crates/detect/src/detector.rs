@@ -173,7 +173,7 @@ impl Detector {
         let app = App::from_mark(flow.mark.app);
         if flow.is_unanswered() {
             let reset = flow.flags[1].contains(Flags::RST);
-            let body = Body::Unanswered { reset };
+            let body = Body::Unanswered { reset, end };
             out.push(Event { cause, at, flow: flow.summary(), app, body });
         }
         if all || mining.is_some() {

@@ -55,6 +55,8 @@ pub enum Body {
     Unanswered {
         /// Whether it was reset.
         reset: bool,
+        /// Why the flow ended.
+        end: End,
     },
 }
 

@@ -100,7 +100,7 @@ impl Judge<'_> {
             Shape::Json => (letter.text, letter.clean),
             // A line that holds an object may be a message with something before it.
             Shape::Line => match letter.text.iter().position(|byte| *byte == b'{') {
-                Some(at) => (&letter.text[at..], false),
+                Some(at) => (&letter.text[at..], letter.clean && is_tag(&letter.text[..at])),
                 None => (&b""[..], letter.clean),
             },
         };
@@ -180,6 +180,8 @@ impl Judge<'_> {
         self.app(App::Mining);
         let body = match outcome {
             Outcome::Report => Body::Flow { end: None, mining: Some(mining), oddities: Oddities::default() },
+            // Without room for a record each payload is judged alone, but a flow is alerted once.
+            _ if std::mem::replace(&mut self.flow.mark.alerted, true) => return,
             _ => {
                 // Now it matters whom the flow was meant for, listed or not.
                 if let Some(target) = names.unlisted.take() {
@@ -254,6 +256,11 @@ impl Judge<'_> {
             body,
         });
     }
+}
+
+/// Whether this is a word and a tilde, which Xatum puts before each object: part of the message, not something else.
+fn is_tag(text: &[u8]) -> bool {
+    text.strip_suffix(b"~").is_some_and(|word| word.len() <= 8 && word.iter().all(u8::is_ascii_lowercase))
 }
 
 fn learn(

@@ -16,6 +16,8 @@ use crate::message::{Carrier, HttpHead};
 const PROBE_BYTES: usize = 24;
 /// How many messages in a row, with nothing else between, make up for what stood before them.
 const CLEAN_RUN: u32 = 3;
+/// How many requests are remembered of a server that has not spoken yet.
+const EXPECTED: usize = 32;
 /// How many tunnels are followed into each other.
 const TUNNELS: u8 = 4;
 
@@ -56,6 +58,8 @@ pub(crate) struct Reader {
     dns: bool,
     /// How many tunnels it is in.
     depth: u8,
+    /// Requests that were made of it before it said anything.
+    expected: Vec<Expect>,
 }
 
 #[derive(Debug)]
@@ -73,7 +77,7 @@ enum State {
 
 impl Reader {
     pub(crate) fn new(direction: Direction, from_start: bool, dns: bool) -> Self {
-        Self { state: State::Probe(Vec::new()), direction, from_start, dns, depth: 0 }
+        Self { state: State::Probe(Vec::new()), direction, from_start, dns, depth: 0, expected: Vec::new() }
     }
 
     /// Whether nothing more can be learned from this direction.
@@ -124,11 +128,11 @@ impl Reader {
 
     /// The other direction has made a request whose answer this one will be.
     pub(crate) fn expect(&mut self, kind: Expect) {
-        if self.is_fresh() {
-            self.state = State::Http(Box::new(Http::new(http::Role::Response, self.depth)));
-        }
-        if let State::Http(http) = &mut self.state {
-            http.side.expect(kind);
+        match &mut self.state {
+            State::Http(http) => http.side.expect(kind),
+            // A Stratum port answers a request too, but not in HTTP: what it is shows when it comes.
+            State::Probe(_) if self.expected.len() < EXPECTED => self.expected.push(kind),
+            _ => {}
         }
     }
 
@@ -180,7 +184,7 @@ impl Reader {
     }
 
     /// What begins with these bytes. `None` while they are too few to say.
-    fn begin(&self, bytes: &[u8], finds: &mut Finds<'_>) -> Option<State> {
+    fn begin(&mut self, bytes: &[u8], finds: &mut Finds<'_>) -> Option<State> {
         let first = *bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
         if matches!(first, b'{' | b'[') {
             return Some(State::Text(Box::new(Text::new(self.from_start))));
@@ -204,11 +208,15 @@ impl Reader {
         Some(State::Text(Box::new(Text::new(self.from_start))))
     }
 
-    fn state_of(&self, kind: Kind, bytes: &[u8], finds: &mut Finds<'_>) -> State {
+    fn state_of(&mut self, kind: Kind, bytes: &[u8], finds: &mut Finds<'_>) -> State {
         finds(Found::App(if kind == Kind::Tls { App::Tls } else { App::Http }));
         match kind {
             Kind::Request => State::Http(Box::new(Http::new(http::Role::Request, self.depth))),
-            Kind::Response => State::Http(Box::new(Http::new(http::Role::Response, self.depth))),
+            Kind::Response => {
+                let mut http = Http::new(http::Role::Response, self.depth);
+                self.expected.drain(..).for_each(|kind| http.side.expect(kind));
+                State::Http(Box::new(http))
+            }
             // The sixth byte is the kind of the first handshake message: 1 is the client's hello.
             Kind::Tls => match bytes.get(5) {
                 Some(1) => State::TlsClient(Box::default()),

@@ -110,6 +110,8 @@ pub struct Mark {
     pub app: u8,
     /// Set once the detector has seen all it wants of the flow.
     pub done: bool,
+    /// Set once the flow has been alerted.
+    pub alerted: bool,
 }
 
 /// What events say of a flow.

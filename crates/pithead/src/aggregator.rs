@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pithead_detect::pools::{Entry, Pools};
-use pithead_detect::{Body, DetectCounters, Event, Mining, Sighting, Where};
+use pithead_detect::{Body, DetectCounters, Event, Mining, Oddities, Sighting, Where};
 use pithead_flow::{Direction, HostTable, Summary, TableCounters};
 use pithead_output::{
     AlertRecord, Blocked, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord, NameSource,
@@ -37,6 +37,9 @@ pub struct Aggregator {
     alerted: HashMap<u64, Pool>,
     /// Whose connections to which pool were reported as blocked.
     blocked: HashSet<(IpAddr, SocketAddr, String)>,
+    /// Flows whose end has been told with their alert; only where every flow is told of does another word come.
+    told: HashSet<u64>,
+    all_flows: bool,
     hosts: Option<HostTable>,
     counters: Vec<Counters>,
     alerts: u64,
@@ -56,6 +59,8 @@ impl Aggregator {
             spoken: HashMap::new(),
             alerted: HashMap::new(),
             blocked: HashSet::new(),
+            told: HashSet::new(),
+            all_flows: config.settings.all_flows,
             hosts: config.settings.hosts.then(|| HostTable::new(config.max_hosts)),
             counters: vec![Counters::default(); workers],
             alerts: 0,
@@ -146,6 +151,7 @@ impl Aggregator {
                 let signature = Signature::of(&verdict);
                 RecordBody::Alert(Box::new(AlertRecord { flow, app, verdict, pool: Some(pool), signature }))
             }
+            Body::Flow { end: Some(_), .. } if self.told.remove(&flow.id) => return,
             Body::Flow { end, mining, oddities } => {
                 let pool = mining.as_ref().map(|mining| self.pool_at_end(&flow, mining));
                 if end.is_some() {
@@ -173,21 +179,25 @@ impl Aggregator {
                 }))
             }
             Body::Resolved(resolution) => return self.names.learn(&resolution, at, cause.number),
-            Body::Unanswered { reset } => match self.block(&flow, reset) {
-                Some((blocked, pool)) => {
-                    self.alerts += 1;
-                    let verdict = Verdict::Blocked(Box::new(blocked));
-                    let signature = Signature::of(&verdict);
-                    RecordBody::Alert(Box::new(AlertRecord {
-                        flow,
-                        app,
-                        verdict,
-                        pool: Some(pool),
-                        signature,
-                    }))
+            Body::Unanswered { reset, end } => {
+                let Some((blocked, pool)) = self.block(&flow, reset) else { return };
+                self.alerts += 1;
+                let (verdict, pool) = (Verdict::Blocked(Box::new(blocked)), Some(pool));
+                let alert = AlertRecord {
+                    flow: flow.clone(),
+                    app,
+                    signature: Signature::of(&verdict),
+                    verdict: verdict.clone(),
+                    pool: pool.clone(),
+                };
+                sink(Record { at, origin: origin.clone(), body: RecordBody::Alert(Box::new(alert)) });
+                // Its worker does not know that it was alerted, so its end is told of here.
+                if self.all_flows {
+                    self.told.insert(flow.id);
                 }
-                None => return,
-            },
+                let (end, verdict, oddities) = (Some(end), Some(verdict), Oddities::default());
+                RecordBody::Flow(Box::new(FlowRecord { flow, app, end, verdict, pool, oddities }))
+            }
         };
         sink(Record { at, origin, body });
     }
