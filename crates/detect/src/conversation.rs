@@ -37,14 +37,17 @@ pub(crate) struct Talk {
 
 impl Conversation {
     /// A conversation about to begin. `starts`: sequence numbers of the first bytes, where the SYNs were seen.
-    pub(crate) fn new(starts: [Option<u32>; 2], budget: u64, dns: bool) -> Self {
+    pub(crate) fn new(starts: [Option<u32>; 2], budget: u64, dns: bool, resumed: bool) -> Self {
         let mut halves = [Half::default(), Half::default()];
         for (half, start) in halves.iter_mut().zip(starts) {
             if let Some(start) = start {
                 half.synchronize(start);
             }
         }
-        let reader = |direction: Direction| Reader::new(direction, starts[direction.index()].is_some(), dns);
+        let reader = |direction: Direction| {
+            let reader = Reader::new(direction, starts[direction.index()].is_some(), dns);
+            if resumed { reader.doubting() } else { reader }
+        };
         let talk = Talk {
             readers: [reader(Direction::Forward), reader(Direction::Backward)],
             socks: None,

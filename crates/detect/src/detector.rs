@@ -206,12 +206,13 @@ impl Detector {
     fn conversation(&self, flow: &Flow) -> Conversation {
         let dns = [flow.source.port(), flow.destination.port()].contains(&53);
         if flow.mark.done {
-            Conversation::new([None; 2], self.limits.resume_bytes, dns)
+            Conversation::new([None; 2], self.limits.resume_bytes, dns, true)
         } else {
             Conversation::new(
                 flow.isn.map(|isn| isn.map(|isn| isn.wrapping_add(1))),
                 self.limits.depth_bytes,
                 dns,
+                false,
             )
         }
     }
@@ -226,7 +227,7 @@ impl Detector {
         out: &mut Vec<Event>,
     ) {
         self.counters.records_full += 1;
-        let mut record = Conversation::new([None; 2], self.limits.resume_bytes, false);
+        let mut record = Conversation::new([None; 2], self.limits.resume_bytes, false, false);
         self.read(&mut record, flow, direction, tcp, frame, out);
         self.drain(&mut record, flow, frame, out);
     }

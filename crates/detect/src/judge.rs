@@ -98,10 +98,10 @@ impl Judge<'_> {
         }
         let (json, clean) = match letter.shape {
             Shape::Json => (letter.text, letter.clean),
-            // A line that holds an object may be a message with something before it.
+            // An object in a line of something else is a quotation: no pool takes what stands before it, but for a tag.
             Shape::Line => match letter.text.iter().position(|byte| *byte == b'{') {
-                Some(at) => (&letter.text[at..], letter.clean && is_tag(&letter.text[..at])),
-                None => (&b""[..], letter.clean),
+                Some(at) if is_tag(&letter.text[..at]) => (&letter.text[at..], letter.clean),
+                _ => (&b""[..], letter.clean),
             },
         };
         let json = self.tokens.read(json);

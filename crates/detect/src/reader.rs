@@ -14,8 +14,6 @@ use crate::message::{Carrier, HttpHead};
 
 /// How many bytes it can take to tell what a stream is.
 const PROBE_BYTES: usize = 24;
-/// How many messages in a row, with nothing else between, make up for what stood before them.
-const CLEAN_RUN: u32 = 3;
 /// How many requests are remembered of a server that has not spoken yet.
 const EXPECTED: usize = 32;
 /// How many tunnels are followed into each other.
@@ -58,6 +56,8 @@ pub(crate) struct Reader {
     dns: bool,
     /// How many tunnels it is in.
     depth: u8,
+    /// Whether something else came before what it reads.
+    doubts: bool,
     /// Requests that were made of it before it said anything.
     expected: Vec<Expect>,
 }
@@ -77,7 +77,25 @@ enum State {
 
 impl Reader {
     pub(crate) fn new(direction: Direction, from_start: bool, dns: bool) -> Self {
-        Self { state: State::Probe(Vec::new()), direction, from_start, dns, depth: 0, expected: Vec::new() }
+        Self {
+            state: State::Probe(Vec::new()),
+            direction,
+            from_start,
+            dns,
+            depth: 0,
+            expected: Vec::new(),
+            doubts: false,
+        }
+    }
+
+    /// The same for a stream that was given up before: something else came before what it reads.
+    pub(crate) fn doubting(mut self) -> Self {
+        self.doubts = true;
+        self
+    }
+
+    fn text(&self) -> Text {
+        Text { junk: u32::from(self.doubts), ..Text::new(self.from_start) }
     }
 
     /// Whether nothing more can be learned from this direction.
@@ -114,7 +132,7 @@ impl Reader {
     /// No more bytes will come.
     pub(crate) fn end(&mut self, pool: &mut Pool, finds: &mut Finds<'_>) {
         if let State::Text(text) = &mut self.state {
-            let clean = text.junk == 0 || text.run >= CLEAN_RUN;
+            let clean = text.junk == 0;
             text.framer.end(pool, &mut |framed| {
                 let Framed { text, shape, truncated, .. } = framed;
                 finds(Found::Message { text, shape, truncated, clean, carrier: Carrier::Stream, head: None });
@@ -176,7 +194,7 @@ impl Reader {
                 self.state = State::Probe(bytes.to_vec());
                 return;
             }
-            self.state = State::Text(Box::new(Text::new(self.from_start)));
+            self.state = State::Text(Box::new(self.text()));
             return self.push(bytes, pool, finds);
         };
         self.state = state;
@@ -187,7 +205,7 @@ impl Reader {
     fn begin(&mut self, bytes: &[u8], finds: &mut Finds<'_>) -> Option<State> {
         let first = *bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
         if matches!(first, b'{' | b'[') {
-            return Some(State::Text(Box::new(Text::new(self.from_start))));
+            return Some(State::Text(Box::new(self.text())));
         }
         if self.dns && self.from_start {
             finds(Found::App(App::Dns));
@@ -205,7 +223,7 @@ impl Reader {
                 Some(false) => {}
             }
         }
-        Some(State::Text(Box::new(Text::new(self.from_start))))
+        Some(State::Text(Box::new(self.text())))
     }
 
     fn state_of(&mut self, kind: Kind, bytes: &[u8], finds: &mut Finds<'_>) -> State {
@@ -241,28 +259,24 @@ struct Text {
     framer: Framer,
     /// Lines that were no messages.
     junk: u32,
-    /// Messages since the last of them.
-    run: u32,
     /// Whether the first line may be the end of a message whose beginning was not seen.
     may_be_cut: bool,
 }
 
 impl Text {
     fn new(from_start: bool) -> Self {
-        Self { framer: Framer::default(), junk: 0, run: 0, may_be_cut: !from_start }
+        Self { framer: Framer::default(), junk: 0, may_be_cut: !from_start }
     }
 
     fn push(&mut self, bytes: &[u8], carrier: Carrier, pool: &mut Pool, finds: &mut Finds<'_>) {
-        let Self { framer, junk, run, may_be_cut } = self;
+        let Self { framer, junk, may_be_cut } = self;
         framer.feed(bytes, pool, &mut |framed| {
             let Framed { text, shape, truncated, nested } = framed;
             let excused = std::mem::replace(may_be_cut, false) && shape == Shape::Line;
-            let clean = (*junk == 0 || *run >= CLEAN_RUN) && !nested;
+            let clean = *junk == 0 && !nested;
             finds(Found::Message { text, shape, truncated, clean, carrier, head: None });
-            match shape {
-                Shape::Json => *run = run.saturating_add(1),
-                Shape::Line if excused => {}
-                Shape::Line => (*junk, *run) = (junk.saturating_add(1), 0),
+            if shape == Shape::Line && !excused {
+                *junk = junk.saturating_add(1);
             }
         });
     }

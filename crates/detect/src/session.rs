@@ -161,11 +161,14 @@ impl Session {
         setting: Setting,
         evidence: impl FnOnce() -> Evidence,
     ) -> Outcome {
-        self.dialect = self.dialect.min(dialect);
         if finding.weight == Weight::Proof && setting.clean {
             // What the bytes say outranks who spoke first.
             self.client = client(&finding, setting);
+        } else if client(&finding, setting) != self.client {
+            // Both roles in one mouth: somebody tells of a session.
+            return Outcome::Quiet;
         }
+        self.dialect = self.dialect.min(dialect);
         if !setting.rival {
             self.count(finding.what, id);
         }
@@ -300,6 +303,16 @@ mod tests {
         let here = setting(Direction::Forward, false, 0);
         let mut session = Session::new(0, &Finding::proof(What::Subscribe), here);
         assert_eq!(session.learn(0, Finding::proof(What::Subscribe), None, here, evidence), Outcome::Quiet);
+    }
+
+    #[test]
+    fn both_roles_in_one_mouth_are_a_tale() {
+        let here = setting(Direction::Forward, false, 0);
+        let mut session = Session::new(0, &Finding::proof(What::Subscribe), here);
+        assert_eq!(session.learn(0, Finding::proof(What::Subscribe), None, here, evidence), Outcome::Quiet);
+        assert_eq!(session.learn(0, Finding::proof(What::Job), None, here, evidence), Outcome::Quiet);
+        let there = setting(Direction::Backward, false, 0);
+        assert_eq!(session.learn(0, Finding::proof(What::Job), None, there, evidence), Outcome::Alert);
     }
 
     #[test]

@@ -103,7 +103,8 @@ impl Dialect for CryptoNote {
             () if method.is("login") => login(params),
             () if method.is("submit") => submit(params),
             () if method.is("job") => job(params),
-            () if method.is("keepalived") => params.get("id").map(|_| Finding::proof(What::Request)),
+            // The session id alone could be anybody's.
+            () if method.is("keepalived") => params.get("id").map(|_| Finding::hint(What::Request)),
             () if method.is("getjob") => params.get("id").map(|_| Finding::hint(What::GetWork)),
             () if method.is("block_template") => params.get("blob").map(|_| Finding::hint(What::Request)),
             () => None,
