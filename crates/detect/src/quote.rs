@@ -15,6 +15,7 @@ pub(crate) fn quote(text: &[u8], json: Option<Value<'_>>) -> String {
     let mut secrets: Vec<std::ops::Range<usize>> = Vec::new();
     if let Some(root) = json {
         collect(text, root, 0, &mut secrets);
+        secrets.extend(subscribed(text, root));
         if root
             .get("method")
             .and_then(|method| method.text())
@@ -24,6 +25,7 @@ pub(crate) fn quote(text: &[u8], json: Option<Value<'_>>) -> String {
             secrets.extend(place(text, secret.raw()));
         }
     }
+    secrets.extend(requested(text));
     let mut quoted = String::with_capacity(QUOTE);
     let mut count = 0;
     let mut at = 0;
@@ -55,6 +57,26 @@ fn collect(text: &[u8], value: Value<'_>, depth: usize, secrets: &mut Vec<std::o
     }
 }
 
+/// Conflux subscribes with account and password where others name their software and a session.
+fn subscribed(text: &[u8], root: Value<'_>) -> Option<std::ops::Range<usize>> {
+    let params = root.get("params").filter(|_| {
+        root.get("method")
+            .and_then(|method| method.text())
+            .is_some_and(|method| method.is("mining.subscribe"))
+    })?;
+    let account = params.at(0)?.text()?.starts_with("cfx:");
+    if account { place(text, params.at(1)?.raw()) } else { None }
+}
+
+/// Duino-Coin's request for a job ends with its user's key.
+fn requested(text: &[u8]) -> Option<std::ops::Range<usize>> {
+    if !text.starts_with(b"JOB,") && !text.starts_with(b"JOBXX,") {
+        return None;
+    }
+    let key = text.splitn(4, |byte| *byte == b',').nth(3)?;
+    place(text, key.split(|byte| *byte == b',').next()?)
+}
+
 /// Where a part of the text lies in it.
 fn place(text: &[u8], part: &[u8]) -> Option<std::ops::Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
@@ -78,6 +100,9 @@ mod tests {
             r#"{"id":2,"method":"mining.authorize","params":["u.w", "hunter2"]}"#,
             r#"{"id":2,"method":"mining.authorise","params":["u.w", "hunter2"]}"#,
             r#"{"params":["0xab","hunter2"],"method":"eth_submitLogin"}"#,
+            r#"{"id":1,"method":"mining.subscribe","params":["cfx:aa.rig","hunter2"]}"#,
+            "JOB,user,LOW,hunter2",
+            "JOB,user,AVR,hunter2,more",
         ] {
             let quoted = quoted(text);
             assert!(!quoted.contains("hunter2") && quoted.contains("***"), "{quoted}");

@@ -171,6 +171,7 @@ mod tests {
         .expect("a miner");
         let shares = (told.shares.sent, told.shares.accepted, told.shares.rejected);
         assert_eq!((told.dialect, shares), ("grin", (2, 1, 1)));
+        assert_eq!(told.facts.worker.as_deref(), Some("rig"));
         assert_eq!((told.facts.difficulty, told.facts.agent.as_deref()), (Some(128.0), Some("grin-miner")));
     }
 

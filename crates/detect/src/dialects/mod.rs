@@ -54,8 +54,9 @@ pub(crate) fn account_text(user: String) -> Facts {
         facts.wallet = Some(account.wallet.to_owned());
         facts.coin = account.coin.map(str::to_owned);
         facts.worker = account.worker.map(str::to_owned);
-    } else if let Some((_, worker)) = user.split_once('.') {
-        facts.worker = (!worker.is_empty() && !worker.contains('@')).then(|| worker.to_owned());
+    } else if let Some((_, worker)) = user.split_once(if user.contains('@') { '/' } else { '.' }) {
+        // A mail address has dots of its own; what pools append to it comes after a stroke.
+        facts.worker = (!worker.is_empty()).then(|| worker.to_owned());
     }
     facts.user = Some(user);
     facts

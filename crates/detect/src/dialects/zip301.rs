@@ -195,6 +195,13 @@ mod tests {
     }
 
     #[test]
+    fn a_share_that_was_cut_short_is_one() {
+        assert_eq!(solved(b"fd40051d655bac20", true), Some("equihash/200_9"));
+        assert_eq!(solved(b"fd40051d655bac20", false), None);
+        assert_eq!(solved(b"fd40", true), None);
+    }
+
+    #[test]
     fn other_miners_words_are_left_to_them() {
         let hash = "5e".repeat(32);
         for text in [
