@@ -224,14 +224,20 @@ impl Session {
 
     fn advance(&mut self, what: What) {
         let stage = match what {
-            What::Submit => Stage::Working,
-            What::Granted(Ask::Submit) | What::Denied(Ask::Submit) => Stage::Working,
+            What::Submit | What::Granted(Ask::Submit) | What::Denied(Ask::Submit) => Stage::Working,
             What::Granted(Ask::Authorize) => Stage::Authorized,
             What::Granted(Ask::Subscribe | Ask::GetWork) | What::Job => Stage::Subscribed,
             What::Denied(Ask::Subscribe | Ask::Authorize | Ask::GetWork) => Stage::Refused,
             _ => Stage::Attempt,
         };
-        self.stage = self.stage.max(Some(stage));
+        let refused_login = what == What::Denied(Ask::Authorize) && self.stage <= Some(Stage::Subscribed);
+        // A pool that refused the login may push jobs all the same; only an accepted login or a share undoes the refusal.
+        let stands = self.stage == Some(Stage::Refused) && stage < Stage::Authorized;
+        if refused_login {
+            self.stage = Some(Stage::Refused);
+        } else if !stands {
+            self.stage = self.stage.max(Some(stage));
+        }
     }
 }
 
@@ -320,6 +326,23 @@ mod tests {
         let first = setting(Direction::Forward, true, 0);
         let session = Session::new(0, &Finding::proof(What::Job), first);
         assert_eq!(session.client(), Direction::Backward);
+    }
+
+    #[test]
+    fn a_refused_login_stays_refused_until_another_is_accepted() {
+        let (here, there) = (setting(Direction::Forward, true, 0), setting(Direction::Backward, true, 0));
+        let mut session = Session::new(0, &Finding::proof(What::Subscribe), here);
+        let steps = [
+            (Finding::proof(What::Subscribe), here, Stage::Attempt),
+            (Finding::context(What::Granted(Ask::Subscribe)), there, Stage::Subscribed),
+            (Finding::context(What::Denied(Ask::Authorize)), there, Stage::Refused),
+            (Finding::proof(What::Job), there, Stage::Refused),
+            (Finding::context(What::Granted(Ask::Authorize)), there, Stage::Authorized),
+        ];
+        for (finding, way, stage) in steps {
+            session.learn(0, finding, None, way, evidence);
+            assert_eq!(session.stage(), Some(stage));
+        }
     }
 
     #[test]
