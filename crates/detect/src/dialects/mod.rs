@@ -213,3 +213,122 @@ pub(crate) mod testing {
         dialect.anchors().iter().any(|anchor| text.contains(anchor))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{examine, session};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Words of the dialects and of their neighbours, values of every kind, and signs that break texts.
+    const PIECES: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"",
+        "\\u00",
+        " ",
+        "\n",
+        "\"id\":1",
+        "\"id\":\"Stratum\"",
+        "\"method\":",
+        "\"params\":",
+        "\"result\":",
+        "\"error\":",
+        "\"body\":",
+        "\"mining.subscribe\"",
+        "\"mining.notify\"",
+        "\"mining.submit\"",
+        "\"mining.hello\"",
+        "\"mining.set\"",
+        "\"set_extranonce\"",
+        "\"ckb_submitWork\"",
+        "\"pow_hash\":",
+        "\"pow\":",
+        "\"login\"",
+        "\"job\"",
+        "\"solution\"",
+        "\"nonce\":",
+        "\"api_key\":",
+        "\"EthereumStratum/1.0.0\"",
+        "null",
+        "true",
+        "0",
+        "18446744073709551615",
+        "-1e999",
+        "\"fd4005\"",
+        "\"0x\"",
+        "\"5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e\"",
+        "shake~",
+        "job~",
+        "submit~",
+        "JOB,",
+        "user",
+        "LOW",
+        "GOOD",
+        "kaspa:",
+        "\u{e9}",
+        "\u{1f480}",
+    ];
+
+    /// A beginning of a session of each kind, so that what only counts within one is reached.
+    const OPENINGS: &[&str] = &[
+        r#"{"id":1,"method":"mining.subscribe","params":["cgminer/4.12.0"]}"#,
+        r#"{"id":1,"method":"mining.hello","params":{"proto":"EthereumStratum/2.0.0"}}"#,
+        r#"{"id":1,"method":"mining.subscribe","params":["ewbf",null,"pool.example",3333]}"#,
+        r#"{"id":1,"method":"login","params":{"login":"x","agent":"grin-miner"}}"#,
+        r#"{"id":1,"method":"ckb_submitHashrate","params":"0x1"}"#,
+        r#"shake~{"addr":"x","algos":["xel/0"]}"#,
+        "JOB,user,LOW,None",
+    ];
+
+    fn texts() -> impl Strategy<Value = String> {
+        proptest::collection::vec(proptest::sample::select(PIECES), 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nothing_makes_a_dialect_panic(text in texts(), any in "\\PC{0,60}", opening in 0..OPENINGS.len()) {
+            let session = session(&[(true, OPENINGS[opening])]);
+            for dialect in DIALECTS {
+                for text in [&text, &any] {
+                    examine(*dialect, text, session.as_ref());
+                    examine(*dialect, text, None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn openings_open() {
+        for opening in OPENINGS {
+            assert!(session(&[(true, opening)]).is_some_and(|session| session.is_alerted()), "{opening}");
+        }
+    }
+
+    #[test]
+    fn the_workers_name_follows_the_account() {
+        let worker = |user: &str| account_text(user.to_owned()).worker;
+        assert_eq!(worker("team.rig1").as_deref(), Some("rig1"));
+        assert_eq!(worker("jane.doe@example.org/rig").as_deref(), Some("rig"));
+        assert_eq!(worker("jane.doe@example.org"), None);
+        assert_eq!(worker("team."), None);
+    }
+
+    #[test]
+    fn an_address_to_be_paid_at_does_not_tell_what_is_mined() {
+        let address = format!("1{}", "A".repeat(44));
+        let mut tokens = crate::json::Tokens::default();
+        for (text, mines) in
+            [(format!("[\"{address}.rig\"]"), true), (format!("[\"ALPH:{address}.rig\"]"), false)]
+        {
+            let value = tokens.read(text.as_bytes()).expect("an array");
+            assert_eq!(owner(value.at(0), "ALPH").is_some(), mines, "{text}");
+        }
+    }
+}
