@@ -92,6 +92,11 @@ impl Talk {
         judge: &mut Judge<'_>,
     ) {
         self.budget = self.budget.saturating_sub(bytes.len() as u64);
+        if self.readers[direction.index()].is_fresh()
+            && let Some(app) = nodes::message(bytes)
+        {
+            judge.app(app);
+        }
         let rest = self.through_socks(direction, bytes, judge);
         if rest.is_empty() {
             return;
@@ -159,7 +164,7 @@ impl Talk {
         let begins = self.turns.push(direction, bytes);
         if begins && self.turns.all().len() == 2 {
             let first = self.turns.all()[0];
-            if let Some(app) = nodes::stream(self.turns.head(first.0), u64::from(first.1)) {
+            if let Some(app) = nodes::opening(self.turns.head(first.0), u64::from(first.1)) {
                 judge.app(app);
             }
         }

@@ -17,14 +17,19 @@ const BITCOIN: &[[u8; 4]] = &[
 /// Levin, Monero's framing: a fixed signature. <https://github.com/monero-project/monero/blob/master/docs/LEVIN_PROTOCOL.md>
 const LEVIN: [u8; 8] = [0x01, 0x21, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01];
 
-/// What a TCP stream that begins with these bytes is, if it is a node's.
-pub(crate) fn stream(head: &[u8], first_turn: u64) -> Option<App> {
+/// What a TCP stream is in which a message begins with these bytes, if it is a node's. Holds in the midst of a stream, too.
+pub(crate) fn message(head: &[u8]) -> Option<App> {
     if BITCOIN.iter().any(|magic| head.starts_with(magic)) && head.get(4..16).is_some_and(is_command) {
         return Some(App::BitcoinP2p);
     }
     if head.starts_with(&LEVIN) {
         return Some(App::MoneroP2p);
     }
+    None
+}
+
+/// What a TCP stream is whose first turn is so long and begins with these bytes, if it is a node's.
+pub(crate) fn opening(head: &[u8], first_turn: u64) -> Option<App> {
     // RLPx, EIP-8: the size of the handshake in two bytes, then so many bytes that look random.
     let size = u64::from(u16::from_be_bytes([*head.first()?, *head.get(1)?]));
     let plausible = (280..800).contains(&size) && first_turn == size + 2;
@@ -65,11 +70,11 @@ mod tests {
     fn nodes_are_named() {
         let mut version = vec![0xf9, 0xbe, 0xb4, 0xd9];
         version.extend_from_slice(b"version\0\0\0\0\0");
-        assert_eq!(stream(&version, 100), Some(App::BitcoinP2p));
-        assert_eq!(stream(&[&LEVIN[..], &[0; 40]].concat(), 48), Some(App::MoneroP2p));
+        assert_eq!(message(&version), Some(App::BitcoinP2p));
+        assert_eq!(message(&[&LEVIN[..], &[0; 40]].concat()), Some(App::MoneroP2p));
         let auth = [&[0x01, 0xab][..], &[0x9c; 94]].concat();
-        assert_eq!(stream(&auth, 0x1ab + 2), Some(App::EthereumP2p));
-        assert_eq!(stream(&auth, 900), None);
-        assert_eq!(stream(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", 37), None);
+        assert_eq!(opening(&auth, 0x1ab + 2), Some(App::EthereumP2p));
+        assert_eq!(opening(&auth, 900), None);
+        assert_eq!(opening(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", 37), None);
     }
 }
