@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -15,6 +16,11 @@ use pithead_wire::{Discard, Timestamp};
 /// The most miners, and the most hosts, that are shown; the events have all of them.
 const ROWS: usize = 50;
 
+/// What stands where nothing is known.
+const NOTHING: &str = "-";
+/// Columns of text where there is no terminal to ask.
+const WIDTH: u16 = 120;
+
 const BOLD: Style = Style::new().bold();
 const ALARM: Style = AnsiColor::Red.on_default().bold();
 const CALM: Style = AnsiColor::Green.on_default().bold();
@@ -24,6 +30,10 @@ const FAINT: Style = Style::new().dimmed();
 pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        table.set_width(asked.unwrap_or(WIDTH));
+    }
     table.set_header(head);
     table
 }
@@ -39,6 +49,18 @@ struct Miner {
     first: Timestamp,
     last: Timestamp,
     flows: BTreeMap<u64, (u64, u64, u64)>,
+}
+
+impl Miner {
+    fn shares(&self) -> String {
+        let add =
+            |sum: (u64, u64, u64), flow: &(u64, u64, u64)| (sum.0 + flow.0, sum.1 + flow.1, sum.2 + flow.2);
+        match self.flows.values().fold((0, 0, 0), add) {
+            (0, 0, 0) => NOTHING.to_owned(),
+            (sent, accepted, 0) => format!("{sent} sent\n{accepted} accepted"),
+            (sent, accepted, rejected) => format!("{sent} sent\n{accepted} accepted\n{rejected} rejected"),
+        }
+    }
 }
 
 /// Gathers what the summary shows.
@@ -71,7 +93,7 @@ impl Summary {
             Direction::Forward => (flow.source.ip(), flow.destination),
             Direction::Backward => (flow.destination.ip(), flow.source),
         };
-        let dialect = verdict.dialect().unwrap_or("-");
+        let dialect = verdict.dialect().unwrap_or(NOTHING);
         let mut said = (String::new(), String::new(), (0, 0, 0));
         if let Verdict::Session(mining) = verdict {
             let facts = &mining.facts;
@@ -116,39 +138,16 @@ impl Summary {
             let _ = writeln!(text, "{CALM}No miners.{CALM:#}");
             return;
         }
-        let mut rows = table([
-            "host",
-            "pool",
-            "dialect",
-            "user or wallet",
-            "agent",
-            "first seen (UTC)",
-            "last seen",
-            "shares",
-            "stage",
-            "how sure",
-        ]);
+        let mut rows = table(["host", "pool", "how", "user or wallet", "seen (UTC)", "shares", "stage"]);
         for ((host, dialect, _), miner) in self.miners.iter().take(ROWS) {
-            let (sent, accepted, rejected) = miner
-                .flows
-                .values()
-                .fold((0, 0, 0), |sum, flow| (sum.0 + flow.0, sum.1 + flow.1, sum.2 + flow.2));
-            let shares = if sent + accepted + rejected == 0 {
-                "-".to_owned()
-            } else {
-                format!("{sent} sent, {accepted} ok, {rejected} bad")
-            };
             rows.add_row([
                 host.to_string(),
                 miner.pool.clone(),
-                (*dialect).to_owned(),
-                shorten(&miner.user, 28),
-                shorten(&miner.agent, 24),
-                clock(miner.first),
-                clock(miner.last).split(' ').next_back().unwrap_or_default().to_owned(),
-                shares,
-                miner.stage.name().to_owned(),
-                miner.sure.to_owned(),
+                two(dialect, &shorten(&miner.agent, 26)),
+                shorten(&miner.user, 26),
+                span(miner.first, miner.last),
+                miner.shares(),
+                two(miner.stage.name(), miner.sure),
             ]);
         }
         let hosts: std::collections::BTreeSet<_> = self.miners.keys().map(|(host, ..)| host).collect();
@@ -194,13 +193,13 @@ fn totals(text: &mut String, stats: &StatsRecord) {
     let seconds = stats.elapsed.as_secs_f64().max(1e-9);
     let _ = writeln!(
         text,
-        "{BOLD}{} frames{BOLD:#}, {} in {}: {} Mpps, {} Gbit/s; {} flows",
-        grouped(frames.read),
+        "{BOLD}{}{BOLD:#}, {} in {}: {} Mpps, {} Gbit/s; {}",
+        counted(frames.read, "frame"),
         size(frames.bytes),
         duration(stats.elapsed),
         figure(frames.read as f64 / seconds / 1e6),
         figure(frames.bytes as f64 * 8.0 / seconds / 1e9),
-        grouped(stats.flows.flows),
+        counted(stats.flows.flows, "flow"),
     );
     let mut left: Vec<String> = Discard::ALL
         .iter()
@@ -245,14 +244,23 @@ fn pool_text(pool: Option<&Pool>, server: SocketAddr) -> String {
     }
 }
 
-/// `2026-11-22 18:10:00` of a time.
-fn clock(at: Timestamp) -> String {
-    rfc3339(at).get(..19).unwrap_or_default().replace('T', " ")
+/// A stretch of time: the day, and when it began and ended, with the other day where it is another.
+fn span(first: Timestamp, last: Timestamp) -> String {
+    let (first, last) = (rfc3339(first), rfc3339(last));
+    let part = |text: &str, range: std::ops::Range<usize>| text.get(range).unwrap_or_default().to_owned();
+    let (day, other) = (part(&first, 0..10), part(&last, 0..10));
+    let (begin, end) = (part(&first, 11..19), part(&last, 11..19));
+    if day == other { format!("{day}\n{begin}\n{end}") } else { format!("{day}\n{begin}\n{other}\n{end}") }
+}
+
+/// Two lines of a cell; one where there is nothing for the other.
+fn two(first: &str, second: &str) -> String {
+    if second == NOTHING { first.to_owned() } else { format!("{first}\n{second}") }
 }
 
 fn shorten(text: &str, most: usize) -> String {
     if text.is_empty() {
-        return "-".to_owned();
+        return NOTHING.to_owned();
     }
     if text.chars().count() <= most {
         return text.to_owned();
@@ -263,7 +271,11 @@ fn shorten(text: &str, most: usize) -> String {
 }
 
 pub(crate) fn plural(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+    counted(count as u64, what)
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// A number with its thousands apart.
@@ -314,6 +326,6 @@ mod tests {
         assert_eq!(size(342_000_000), "342.0 MB");
         assert_eq!((figure(0.1234), figure(12.34)), ("0.123".into(), "12.3".into()));
         assert_eq!(shorten(&"abcdefghij".repeat(9), 20), "abcdefghija…cdefghij");
-        assert_eq!(plural(1, "host"), "1 host");
+        assert_eq!((plural(1, "host"), plural(1234, "host")), ("1 host".into(), "1,234 hosts".into()));
     }
 }
