@@ -56,9 +56,19 @@ pub static DIALECTS: &[&dyn Dialect] = &[
     &dialects::xatum::Xatum,
     &dialects::duino::Duino,
     &dialects::primecoin::Primecoin,
+    &dialects::xmrig_daemon::XmrigDaemon,
+    &dialects::eth_getwork::EthGetWork,
+    &dialects::getblocktemplate::GetBlockTemplate,
+    &dialects::getwork::GetWork,
+    &dialects::coinhive::Coinhive,
+    &dialects::nimiq::Nimiq,
+    &dialects::stratum_v2_plain::StratumV2Plain,
+    &dialects::stratum_v2::StratumV2,
+    &dialects::p2pool::P2Pool,
     &dialects::eth_proxy::EthProxy,
     &dialects::cryptonote::CryptoNote,
     &dialects::stratum_v1::StratumV1,
+    &dialects::parse_error::ParseError,
 ];
 
 /// The dialect of this name.

@@ -50,6 +50,11 @@ impl Turns {
         self.ended = true;
     }
 
+    /// Whether no more bytes will come.
+    pub const fn is_over(&self) -> bool {
+        self.ended
+    }
+
     /// Counts bytes. True when they begin a turn, so that the turn before is complete.
     pub fn push(&mut self, direction: Direction, bytes: &[u8]) -> bool {
         let way = direction.index();

@@ -13,6 +13,7 @@
 //! a miner's; else the answer must hold a job. Source: xmrig `src/base/net/stratum/Client.cpp` and
 //! <https://github.com/xmrig/xmrig-proxy/blob/master/doc/STRATUM.md>.
 
+use super::software::is_miner_agent;
 use super::{account, answer, is_address, text};
 use crate::dialect::Dialect;
 use crate::finding::{Ask, Facts, Finding, Weight, What};
@@ -21,38 +22,6 @@ use crate::message::{Carrier, Message};
 use crate::session::Session;
 
 pub(crate) struct CryptoNote;
-
-/// Beginnings of agents that only miners and their proxies send, in lower case.
-const AGENTS: &[&str] = &[
-    "xmrig",
-    "xmr-stak",
-    "xmr/",
-    "xmr-node",
-    "cpuminer",
-    "srbminer",
-    "xmrminer",
-    "stak",
-    "ccminer",
-    "claymore",
-    "cast_xmr",
-    "deepminer",
-    "coinhive",
-    "moneroocean",
-    "teamredminer",
-    "nanominer",
-    "bminer",
-    "minergate",
-    "lolminer",
-    "nicehash",
-    "wildrig",
-    "xlarig",
-    "rhminer",
-    "gminer",
-    "mo-miner",
-    "meta-miner",
-    "xmr_node_proxy",
-    "grandma",
-];
 
 /// Beginnings of algorithm names, as miners list them.
 const ALGORITHMS: &[&str] = &[
@@ -118,7 +87,7 @@ fn login(params: Value<'_>) -> Option<Finding> {
     let agent = text(params.get("agent"));
     let algorithm = params.get("algo").and_then(|list| list.at(0)?.text()).map(|name| name.to_string(32));
     let mines = is_address(Some(user))
-        || agent.as_deref().is_some_and(is_miner)
+        || agent.as_deref().is_some_and(is_miner_agent)
         || algorithm.as_deref().is_some_and(|name| ALGORITHMS.iter().any(|start| name.starts_with(start)));
     // The list says what the miner could do, the job what it does: only a list of one tells the algorithm.
     let only = params.get("algo").is_some_and(|list| list.len() == 1);
@@ -129,11 +98,6 @@ fn login(params: Value<'_>) -> Option<Finding> {
         ..account(Some(user))
     };
     Some(if mines { Finding::proof(What::Authorize) } else { Finding::hint(What::Authorize) }.with(facts))
-}
-
-fn is_miner(agent: &str) -> bool {
-    let agent = agent.to_ascii_lowercase();
-    AGENTS.iter().any(|start| agent.starts_with(start))
 }
 
 fn submit(params: Value<'_>) -> Option<Finding> {

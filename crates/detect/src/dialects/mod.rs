@@ -5,26 +5,39 @@
 pub(crate) mod alephium;
 pub(crate) mod beam;
 pub(crate) mod ckb;
+pub(crate) mod coinhive;
 pub(crate) mod conflux;
 pub(crate) mod cryptonote;
 pub(crate) mod duino;
 pub(crate) mod ergo;
+pub(crate) mod eth_getwork;
 pub(crate) mod eth_proxy;
 pub(crate) mod ethereum_stratum;
 pub(crate) mod ethereum_stratum_2;
+pub(crate) mod getblocktemplate;
+pub(crate) mod getwork;
 pub(crate) mod grin;
 pub(crate) mod ironfish;
 pub(crate) mod kaspa;
 pub(crate) mod kawpow;
+pub(crate) mod nimiq;
+pub(crate) mod p2pool;
+pub(crate) mod parse_error;
 pub(crate) mod primecoin;
+mod software;
+#[cfg(test)]
+mod stand_ins;
 pub(crate) mod stratum_v1;
+pub(crate) mod stratum_v2;
+pub(crate) mod stratum_v2_plain;
 pub(crate) mod xatum;
+pub(crate) mod xmrig_daemon;
 pub(crate) mod zip301;
 
 use crate::dialect::DIALECTS;
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::{Kind, Text, Value};
-use crate::message::Message;
+use crate::message::{HttpHead, Message};
 use crate::session::Session;
 use crate::wallet;
 
@@ -68,6 +81,13 @@ pub(crate) fn owner(user: Option<Value<'_>>, coin: &str) -> Option<Facts> {
     let scheme = facts.wallet.as_deref()?.split_once(':').map_or("", |(scheme, _)| scheme);
     let own = !scheme.bytes().any(|byte| byte.is_ascii_uppercase());
     (own && facts.coin.as_deref() == Some(coin)).then_some(facts)
+}
+
+/// What the head of an HTTP request tells: the account of its authorization, and the software.
+pub(crate) fn from_head(head: &HttpHead) -> Facts {
+    let short = |text: &str| (!text.is_empty()).then(|| text.chars().take(TEXT).collect::<String>());
+    let facts = short(&head.user).map(account_text).unwrap_or_default();
+    Facts { agent: short(&head.agent), ..facts }
 }
 
 /// Whether a value is shaped like a coin address, with or without what pools append to it.
