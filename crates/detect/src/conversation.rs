@@ -108,14 +108,14 @@ impl Talk {
             if direction == Direction::Forward { (forward, backward) } else { (backward, forward) };
         reader.push(rest, pool, &mut |found| match found {
             Found::Expect(kind) => other.expect(kind),
-            found => judge.found(found, direction, session, names),
+            found => judge.found(&found, direction, session, names),
         });
     }
 
     /// The flow has ended: an unfinished message is judged as far as it came, and its memory given back.
     pub(crate) fn end(&mut self, direction: Direction, pool: &mut Pool, judge: &mut Judge<'_>) {
         let Self { readers, session, names, .. } = self;
-        readers[direction.index()].end(pool, &mut |found| judge.found(found, direction, session, names));
+        readers[direction.index()].end(pool, &mut |found| judge.found(&found, direction, session, names));
     }
 
     /// Both directions have ended, so the last turn is complete.
@@ -151,7 +151,7 @@ impl Talk {
         let mut reader = Reader::new(direction, false, self.dns);
         let Self { session, names, .. } = self;
         judge.rival = true;
-        reader.push(window, pool, &mut |found| judge.found(found, direction, session, names));
+        reader.push(window, pool, &mut |found| judge.found(&found, direction, session, names));
         judge.rival = false;
         reader.gap(pool);
     }

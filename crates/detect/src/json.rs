@@ -240,7 +240,7 @@ impl<'t> Value<'t> {
     }
 
     /// An object's member by name; the last one where there are several, as most readers have it.
-    pub fn get(&self, name: &str) -> Option<Value<'t>> {
+    pub fn get(&self, name: &str) -> Option<Self> {
         if self.kind() != Kind::Object {
             return None;
         }
@@ -248,7 +248,7 @@ impl<'t> Value<'t> {
     }
 
     /// An array's value by place.
-    pub fn at(&self, place: usize) -> Option<Value<'t>> {
+    pub fn at(&self, place: usize) -> Option<Self> {
         if self.kind() == Kind::Array { self.items().nth(place) } else { None }
     }
 

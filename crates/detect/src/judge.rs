@@ -56,12 +56,12 @@ impl Judge<'_> {
     /// Judges what a reader found.
     pub(crate) fn found(
         &mut self,
-        found: Found<'_>,
+        found: &Found<'_>,
         direction: Direction,
         session: &mut Option<Box<Session>>,
         names: &mut Names,
     ) {
-        match found {
+        match *found {
             Found::Message { text, shape, truncated, clean, carrier, head } => {
                 self.letter(
                     &Letter { text, shape, truncated, clean, carrier, head, direction },
