@@ -1,6 +1,6 @@
 //! `pithead check`: what the pool list makes of a name, or the dialects of a line.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -9,6 +9,7 @@ use pithead_detect::pools::Pools;
 use pithead_detect::{Anchors, Carrier, DIALECTS, Facts, Finding, HttpHead, Message, Tokens, Weight};
 use pithead_flow::Direction;
 
+use super::print;
 use crate::cli::CheckArgs;
 use crate::config::Config;
 
@@ -27,12 +28,11 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
             .context("cannot read standard input")?;
     }
     let text = text.trim();
-    let mut out = anstream::stdout();
     match Name::from_bytes(text.as_bytes()) {
         Some(name) if text.contains('.') && !text.contains(char::is_whitespace) => {
-            write!(out, "{}", about_name(&config.pools()?, name.as_str()))?;
+            print(&about_name(&config.pools()?, name.as_str()))?;
         }
-        _ => write!(out, "{}", about_line(text)?)?,
+        _ => print(&about_line(text)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,30 +1,27 @@
 //! `pithead dialects`: what can be recognised.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use pithead_detect::{DIALECTS, Dialect};
 
+use super::print;
 use crate::cli::DialectsArgs;
 use crate::summary::table;
 
 pub(super) fn run(args: &DialectsArgs) -> Result<ExitCode> {
-    let mut out = anstream::stdout();
     let mut dialects: Vec<&dyn Dialect> = DIALECTS.to_vec();
     dialects.sort_by_key(|dialect| dialect.name());
     if args.markdown {
-        write!(out, "{}", markdown(&dialects))?;
+        print(&markdown(&dialects))?;
     } else if args.json {
-        for dialect in dialects {
-            writeln!(out, "{}", json(dialect))?;
-        }
+        print(&dialects.into_iter().map(|dialect| format!("{}\n", json(dialect))).collect::<String>())?;
     } else {
         let mut list = table(["dialect", "signature id", "what it is"]);
         for dialect in &dialects {
             list.add_row([dialect.name(), &dialect.signature_id().to_string(), dialect.title()]);
         }
-        writeln!(out, "{list}\n{} dialects", dialects.len())?;
+        print(&format!("{list}\n{} dialects\n", dialects.len()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

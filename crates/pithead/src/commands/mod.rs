@@ -6,6 +6,7 @@ mod generate;
 mod replay;
 mod verify;
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -46,6 +47,15 @@ fn configure(common: &Common) -> Result<Config> {
         None => {}
     }
     Ok(config)
+}
+
+/// Prints to standard output. Whoever reads it may have had enough, as `head` has; that is no error.
+fn print(text: &str) -> Result<()> {
+    let mut out = anstream::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => Ok(done?),
+    }
 }
 
 /// Says an error that does not end the program.

@@ -1,13 +1,16 @@
 //! `pithead replay`: capture files in, miners out.
 
 use std::cell::Cell;
+use std::fs::Metadata;
 use std::io::{IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pithead_capture::FileSource;
 use pithead_output::{Config as SinkConfig, Error as SinkError, Sink, Target};
 
 use super::{DIFFERENT, configure};
@@ -25,6 +28,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
         _ => None,
     };
     let stdout = args.eve.as_deref() == Some(Path::new("-"));
+    // Before anything is opened for writing: a file that is not there, or in the way, must cost nothing.
+    FileSource::open(&args.files)?;
+    spare(args)?;
     let mut eve = args.eve.as_deref().map(open).transpose()?;
 
     let bar = progress(args);
@@ -65,7 +71,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
         Some(error) => return Err(error.into()),
     }
     match (&args.expect, expected) {
-        (Some(path), None) => lines.write(path)?,
+        (Some(path), None) if outcome.errors.is_empty() => lines.write(path)?,
+        // What half a capture gives is not what is expected of it.
+        (Some(path), None) => {
+            super::complain(&format!("{}: not written, since not all could be read", path.display()));
+        }
         (Some(path), Some(expected)) => {
             if let Some(difference) = lines.difference(&expected) {
                 let mut out = anstream::stderr();
@@ -88,6 +98,25 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     Ok(status)
 }
 
+/// Makes sure that the events are not written over what is read.
+fn spare(args: &ReplayArgs) -> Result<()> {
+    let Some(eve) = &args.eve else { return Ok(()) };
+    if args.files.iter().any(|file| same_file(file, eve)) {
+        bail!("{}: this is the capture that is to be read; name another file for the events", eve.display());
+    }
+    if args.expect.as_deref().is_some_and(|expected| same_file(expected, eve)) {
+        bail!("{}: these are the expected events; name another file for those found", eve.display());
+    }
+    Ok(())
+}
+
+/// Whether two names lead to the same file, links followed.
+fn same_file(a: &Path, b: &Path) -> bool {
+    let identity =
+        |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
+    identity(a).is_some_and(|file| identity(b) == Some(file))
+}
+
 fn open(path: &Path) -> Result<Box<dyn Sink>> {
     let target = if path == Path::new("-") { Target::Stdout } else { Target::File(PathBuf::from(path)) };
     Ok(pithead_output::open(&SinkConfig::Eve(target))?)
@@ -96,11 +125,7 @@ fn open(path: &Path) -> Result<Box<dyn Sink>> {
 /// Prints the summary: to standard output, unless that carries events; then to a terminal only.
 fn say(text: &str, stdout_is_taken: bool) -> Result<()> {
     if !stdout_is_taken {
-        let mut out = anstream::stdout();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-            done => done?,
-        }
+        super::print(text)?;
     } else if std::io::stderr().is_terminal() {
         anstream::stderr().write_all(text.as_bytes())?;
     }

@@ -1,6 +1,7 @@
 //! `pithead verify`: every capture of a folder against the events expected of it.
 
-use std::io::{IsTerminal, Write};
+use std::fmt::Write;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use rayon::prelude::*;
 
-use super::{DIFFERENT, complain, configure};
+use super::{DIFFERENT, complain, configure, print};
 use crate::cli::VerifyArgs;
 use crate::expect::{Difference, Lines};
 use crate::run::{self, Tools};
@@ -82,7 +83,7 @@ fn judge(tools: &Tools, capture: &Path, update: bool) -> Result<Verdict> {
     let mut lines = Lines::default();
     let batch = pithead_capture::BATCH_FRAMES;
     let outcome = run::replay(tools, &[capture.to_owned()], 1, batch, &mut |_, _| {}, &mut |record| {
-        lines.push(&record)
+        lines.push(&record);
     })?;
     if let Some(error) = outcome.errors.first() {
         bail!("{error}");
@@ -95,7 +96,7 @@ fn judge(tools: &Tools, capture: &Path, update: bool) -> Result<Verdict> {
 }
 
 fn tell(captures: &[PathBuf], verdicts: Vec<Verdict>) -> Result<ExitCode> {
-    let mut out = anstream::stdout();
+    let mut text = String::new();
     let (mut same, mut written, mut different, mut unexpected, mut failed) = (0, 0, 0, 0, 0);
     for (capture, verdict) in captures.iter().zip(verdicts) {
         match verdict {
@@ -104,7 +105,7 @@ fn tell(captures: &[PathBuf], verdicts: Vec<Verdict>) -> Result<ExitCode> {
             Verdict::Unexpected => {
                 unexpected += 1;
                 writeln!(
-                    out,
+                    text,
                     "{}: nothing is expected of it; --update writes what is found",
                     capture.display()
                 )?;
@@ -112,13 +113,13 @@ fn tell(captures: &[PathBuf], verdicts: Vec<Verdict>) -> Result<ExitCode> {
             Verdict::Different(difference) => {
                 different += 1;
                 writeln!(
-                    out,
+                    text,
                     "{}: {} missing or changed, {} new or changed",
                     capture.display(),
                     difference.missing,
                     difference.surplus
                 )?;
-                write!(out, "{}", difference.text)?;
+                text.push_str(&difference.text);
             }
             Verdict::Failed(error) => {
                 failed += 1;
@@ -137,7 +138,8 @@ fn tell(captures: &[PathBuf], verdicts: Vec<Verdict>) -> Result<ExitCode> {
             counts.push(format!("{count} {what}"));
         }
     }
-    writeln!(out, "{}: {}", plural(captures.len(), "capture"), counts.join(", "))?;
+    writeln!(text, "{}: {}", plural(captures.len(), "capture"), counts.join(", "))?;
+    print(&text)?;
     Ok(match (failed, different) {
         (0, 0) => ExitCode::SUCCESS,
         (0, _) => ExitCode::from(DIFFERENT),
