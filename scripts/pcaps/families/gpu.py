@@ -212,7 +212,7 @@ def conflux(stage):
             line.server(compact(id=2 + n, jsonrpc="2.0", result=[True], error=None))
 
 
-@capture("stratum-v1/ergo", ERGO)
+@capture("ergo/nbminer", ERGO)
 def ergo(stage):
     """Ergo (Autolykos): subscribe without a pool name, targets as decimal numbers."""
     user = f"{wallets.ERGO}.rig"
