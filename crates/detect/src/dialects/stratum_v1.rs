@@ -86,7 +86,7 @@ fn method(message: &Message<'_>) -> Option<Finding> {
         "mining.set_target" => {
             Finding::proof(What::Notice).with(Facts { target: text(at(0)), ..Facts::default() })
         }
-        "mining.set_extranonce" | "mining.set_version_mask" | "mining.set_goal" | "mining.set" => {
+        "mining.set_extranonce" | "mining.set_version_mask" | "mining.set_goal" => {
             Finding::proof(What::Notice)
         }
         "client.reconnect" => Finding::hint(What::Notice).with(reconnect(list)),
