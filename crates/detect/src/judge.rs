@@ -153,8 +153,9 @@ impl Judge<'_> {
         };
         let setting = Setting { direction: way, clean: true, rival: self.rival, at: self.frame.at };
         let first = turns.all().first().map_or(Direction::Forward, |(first, _)| *first);
-        let sizes: Vec<String> = turns
-            .all()
+        // The last turn may still grow, and how far it has come is the network's doing.
+        let measured = if turns.complete().is_empty() { turns.all() } else { turns.complete() };
+        let sizes: Vec<String> = measured
             .iter()
             .map(|(way, bytes)| format!("{}{bytes}", if *way == first { ">" } else { "<" }))
             .collect();

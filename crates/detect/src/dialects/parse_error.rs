@@ -51,10 +51,11 @@ impl Dialect for ParseError {
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        // In a session that mines, errors are answers to its requests, for its own dialect to judge.
-        if message.carrier == Carrier::WebSocket || session.is_some_and(Session::is_alerted) {
+        if message.carrier == Carrier::WebSocket {
             return None;
         }
+        // A miner that asked in another dialect has its answer with this.
+        let what = What::Denied(if session.is_some() { Ask::GetWork } else { Ask::Other });
         let root = message.json?;
         let answer = root.kind() == Kind::Object
             && root.get("method").is_none()
@@ -63,12 +64,12 @@ impl Dialect for ParseError {
         let error = root.get("error").filter(|_| answer)?;
         if error.kind() == Kind::Object {
             let advice = error.get("message").is_some_and(|text| says(text, &[ADVICE]));
-            return advice.then(|| Finding::hint(What::Denied(Ask::Other)));
+            return advice.then(|| Finding::hint(what));
         }
         let array = error.kind() == Kind::Array && (2..=3).contains(&error.len()) && root.len() == 3;
         let code = error.at(0).filter(|code| code.kind() == Kind::Number)?.unsigned()?;
         (array && message.carrier == Carrier::Stream && CODES.contains(&code) && says(error.at(1)?, WORDS))
-            .then(|| Finding::proof(What::Denied(Ask::Other)))
+            .then(|| Finding::proof(what))
     }
 }
 
@@ -99,6 +100,14 @@ mod tests {
                 ("parse-error", "attempt", false)
             );
         }
+    }
+
+    #[test]
+    fn a_miner_in_another_dialect_is_refused() {
+        let login = r#"{"id":1,"method":"login","params":{"login":"x","agent":"XMRig/6.26.0"}}"#;
+        let talk = [(true, login), (false, r#"{"id":0,"result":null,"error":[20,"Parse error",null]}"#)];
+        let mining = mining(&talk).expect("a miner");
+        assert_eq!((mining.dialect, mining.stage.name(), mining.confirmed), ("cryptonote", "refused", true));
     }
 
     #[test]
