@@ -1,5 +1,7 @@
 //! What is kept of a TCP flow while it is looked into: both directions in order, what reads them, and what they said.
 
+use std::borrow::Cow;
+
 use pithead_flow::{Direction, Half, Oddities as StreamOddities};
 
 use crate::app::App;
@@ -11,6 +13,9 @@ use crate::nodes;
 use crate::reader::{Found, Reader};
 use crate::session::Session;
 use crate::turns::Turns;
+
+/// How many bytes can leave it open whether a client begins with SOCKS: a greeting with a few methods.
+const OPENING: usize = 16;
 
 /// The record of a flow that is being looked into.
 #[derive(Debug)]
@@ -24,6 +29,8 @@ pub(crate) struct Conversation {
 #[derive(Debug)]
 pub(crate) struct Talk {
     readers: [Reader; 2],
+    /// The client's first bytes, until they say whether they begin a SOCKS handshake.
+    opening: Option<Vec<u8>>,
     socks: Option<Box<socks::Handshake>>,
     turns: Turns,
     turns_judged: bool,
@@ -50,6 +57,7 @@ impl Conversation {
         };
         let talk = Talk {
             readers: [reader(Direction::Forward), reader(Direction::Backward)],
+            opening: Some(Vec::new()),
             socks: None,
             turns: Turns::new(starts.iter().all(Option::is_some)),
             turns_judged: false,
@@ -97,7 +105,8 @@ impl Talk {
         {
             judge.app(app);
         }
-        let rest = self.through_socks(direction, bytes, judge);
+        let Some(bytes) = self.opened(direction, bytes, judge) else { return };
+        let rest = self.through_socks(direction, &bytes, judge);
         if rest.is_empty() {
             return;
         }
@@ -114,7 +123,11 @@ impl Talk {
 
     /// The flow has ended: an unfinished message is judged as far as it came, and its memory given back.
     pub(crate) fn end(&mut self, direction: Direction, pool: &mut Pool, judge: &mut Judge<'_>) {
+        let held = if direction == Direction::Forward { self.opening.take() } else { None };
         let Self { readers, session, names, .. } = self;
+        if let Some(held) = held {
+            readers[0].push(&held, pool, &mut |found| judge.found(&found, direction, session, names));
+        }
         readers[direction.index()].end(pool, &mut |found| judge.found(&found, direction, session, names));
     }
 
@@ -172,6 +185,37 @@ impl Talk {
             judge.turns(&self.turns, direction, &mut self.session, &mut self.names) || self.turns.is_full();
     }
 
+    /// Decides whether the client begins with SOCKS. `None` while its bytes are too few to say: they are kept until then.
+    fn opened<'b>(
+        &mut self,
+        direction: Direction,
+        bytes: &'b [u8],
+        judge: &mut Judge<'_>,
+    ) -> Option<Cow<'b, [u8]>> {
+        if direction == Direction::Backward {
+            return Some(Cow::Borrowed(bytes));
+        }
+        let Some(mut held) = self.opening.take() else { return Some(Cow::Borrowed(bytes)) };
+        let all = if held.is_empty() {
+            Cow::Borrowed(bytes)
+        } else {
+            held.extend_from_slice(bytes);
+            Cow::Owned(held)
+        };
+        match socks::looks_like_client(&all) {
+            None if all.len() < OPENING => {
+                self.opening = Some(all.into_owned());
+                return None;
+            }
+            Some(true) => {
+                self.socks = Some(Box::default());
+                judge.app(App::Socks);
+            }
+            _ => {}
+        }
+        Some(all)
+    }
+
     /// Takes a SOCKS handshake off the front; what it leaves is what the tunnel carries.
     fn through_socks<'b>(
         &mut self,
@@ -179,20 +223,9 @@ impl Talk {
         bytes: &'b [u8],
         judge: &mut Judge<'_>,
     ) -> &'b [u8] {
-        let client = Direction::Forward;
-        if self.socks.is_none()
-            && direction == client
-            && self.readers[0].is_fresh()
-            && self.readers[1].is_fresh()
-        {
-            if socks::looks_like_client(bytes) != Some(true) {
-                return bytes;
-            }
-            self.socks = Some(Box::default());
-            judge.app(App::Socks);
-        }
         let Some(handshake) = &mut self.socks else { return bytes };
-        let step = if direction == client { handshake.client(bytes) } else { handshake.server(bytes) };
+        let forward = direction == Direction::Forward;
+        let step = if forward { handshake.client(bytes) } else { handshake.server(bytes) };
         if let socks::Event::Target(target) = &step.event
             && let Some(Host::Name(name)) = &target.host
         {
