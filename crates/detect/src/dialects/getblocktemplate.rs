@@ -11,7 +11,7 @@
 //!
 //! A pool's own software asks its node in the same words, capabilities included, and so may an explorer. So the request counts only from a
 //! miner's software, with a miner's header, or where it wants both a coinbase transaction and long polls; a template counts only if it
-//! brings the coinbase transaction, which nodes leave to the miner. Source: <https://en.bitcoin.it/wiki/Getblocktemplate>.
+//! brings the coinbase transaction or has a name by which to hand it in, which nodes leave out. Source: <https://en.bitcoin.it/wiki/Getblocktemplate>.
 
 use super::getwork::{is_miner, marks, stronger};
 use super::{answer, digits, from_head, list, speaks, text};
@@ -48,7 +48,7 @@ impl Dialect for GetBlockTemplate {
     }
 
     fn anchors(&self) -> &'static [&'static str] {
-        &["\"getblocktemplate\"", "\"submitblock\"", "\"coinbasetxn\""]
+        &["\"getblocktemplate\"", "\"submitblock\"", "\"coinbasetxn\"", "\"workid\""]
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
@@ -95,11 +95,13 @@ fn block(message: &Message<'_>, head: &HttpHead) -> Option<Finding> {
     Some(finding.with(from_head(head)))
 }
 
-/// A template with its coinbase transaction.
+/// A template with its coinbase transaction, or with a name by which to hand it in.
 fn template(message: &Message<'_>) -> Option<Finding> {
     let result = message.get("result")?;
-    digits(result.get("coinbasetxn")?.get("data")).checked_sub(1)?;
-    (digits(result.get("previousblockhash")) == 64).then(|| Finding::proof(What::Job).with(goal(result)))
+    let whole = result.get("coinbasetxn").is_some_and(|given| digits(given.get("data")) > 0);
+    let pools = whole || result.get("workid").is_some_and(|name| name.text().is_some());
+    (pools && digits(result.get("previousblockhash")) == 64)
+        .then(|| Finding::proof(What::Job).with(goal(result)))
 }
 
 fn goal(result: Value<'_>) -> Facts {

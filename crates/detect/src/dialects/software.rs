@@ -1,7 +1,7 @@
 //! Names that mining software gives itself, in one place: in logins, subscriptions and `User-Agent`.
 //!
 //! A name is no proof by itself, since anybody can talk about a miner; dialects ask for it beside a message that fits. Names are matched at
-//! their beginning, in any case. Left out: which versions there are, and software that hides its name.
+//! their beginning, in any case, and no name is a word that other software could be called by. Left out: which versions there are, and software that hides its name.
 
 /// A program that mines, or that hands work on to miners.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ const SOFTWARE: &[Software] = &[
     any("xmr_node_proxy"),
     any("xmr/"),
     any("xmrminer"),
-    any("stak"),
+    any("stak/"),
     any("cast_xmr"),
     any("moneroocean"),
     any("mo-miner"),
@@ -63,7 +63,7 @@ const SOFTWARE: &[Software] = &[
     any("bzminer"),
     any("t-rex"),
     any("onezerominer"),
-    any("rigel"),
+    any("rigel/"),
     any("phoenixminer"),
     only("ethminer", "ethash"),
     only("etcminer", "etchash"),
@@ -72,14 +72,13 @@ const SOFTWARE: &[Software] = &[
     only("ewbf", "equihash"),
     coin("poclbm", "sha256d", "BTC"),
     coin("diablominer", "sha256d", "BTC"),
-    coin("phoenix", "sha256d", "BTC"),
+    coin("phoenix/v", "sha256d", "BTC"),
     coin("rpcminer", "sha256d", "BTC"),
     coin("pyminer", "sha256d", "BTC"),
     coin("hashkill", "sha256d", "BTC"),
     coin("guiminer", "sha256d", "BTC"),
     coin("bitminter", "sha256d", "BTC"),
-    any("ufasoft"),
-    any("reaper"),
+    any("ufasoft bitcoin"),
     // Machines made for it.
     any("cgminer"),
     any("bfgminer"),
@@ -133,7 +132,15 @@ mod tests {
 
     #[test]
     fn others_are_not() {
-        for agent in ["", "curl/7.88.1", "Mozilla/5.0 (X11; Linux) xmrig", "Go-http-client/1.1", "c"] {
+        for agent in [
+            "",
+            "curl/7.88.1",
+            "Mozilla/5.0 (X11; Linux) xmrig",
+            "Go-http-client/1.1",
+            "Phoenix CRM/2",
+            "Staking/1",
+            "c",
+        ] {
             assert!(!is_miner_agent(agent), "{agent}");
         }
     }
