@@ -29,9 +29,13 @@ pub(crate) struct Conversation {
 #[derive(Debug)]
 pub(crate) struct Talk {
     readers: [Reader; 2],
+    /// Bytes read, forward and backward.
+    read: [u64; 2],
     /// The client's first bytes, until they say whether they begin a SOCKS handshake.
     opening: Option<Vec<u8>>,
     socks: Option<Box<socks::Handshake>>,
+    /// What the handshake has taken of each direction, as long as it may yet turn out to be none.
+    taken: [Vec<u8>; 2],
     turns: Turns,
     turns_judged: bool,
     pub(crate) session: Option<Box<Session>>,
@@ -52,13 +56,18 @@ impl Conversation {
             }
         }
         let reader = |direction: Direction| {
-            let reader = Reader::new(direction, starts[direction.index()].is_some(), dns);
-            if resumed { reader.doubting() } else { reader }
+            let mut reader = Reader::new(direction, starts[direction.index()].is_some(), dns);
+            if resumed {
+                reader.doubt();
+            }
+            reader
         };
         let talk = Talk {
             readers: [reader(Direction::Forward), reader(Direction::Backward)],
+            read: [0; 2],
             opening: Some(Vec::new()),
             socks: None,
+            taken: [Vec::new(), Vec::new()],
             turns: Turns::new(starts.iter().all(Option::is_some)),
             turns_judged: false,
             session: None,
@@ -100,6 +109,7 @@ impl Talk {
         judge: &mut Judge<'_>,
     ) {
         self.budget = self.budget.saturating_sub(bytes.len() as u64);
+        self.read[direction.index()] += bytes.len() as u64;
         if self.readers[direction.index()].is_fresh()
             && let Some(app) = nodes::message(bytes)
         {
@@ -111,11 +121,11 @@ impl Talk {
             return;
         }
         // What a SOCKS handshake took is none of the tunnel's turns.
-        self.count_turn(direction, rest, judge);
+        self.count_turn(direction, &rest, judge);
         let Self { readers: [forward, backward], session, names, .. } = self;
         let (reader, other) =
             if direction == Direction::Forward { (forward, backward) } else { (backward, forward) };
-        reader.push(rest, pool, &mut |found| match found {
+        reader.push(&rest, pool, &mut |found| match found {
             Found::Expect(kind) => other.expect(kind),
             found => judge.found(&found, direction, session, names),
         });
@@ -153,7 +163,7 @@ impl Talk {
         self.turns.spoil();
     }
 
-    /// Another reading of recent bytes: read afresh, only for what it proves.
+    /// Another reading of recent bytes: read afresh, only for what it proves. If they are not all there was, what came before them counts.
     pub(crate) fn rival(
         &mut self,
         direction: Direction,
@@ -162,6 +172,10 @@ impl Talk {
         judge: &mut Judge<'_>,
     ) {
         let mut reader = Reader::new(direction, false, self.dns);
+        let whole = self.read[direction.index()] <= window.len() as u64;
+        if !whole && self.readers[direction.index()].doubts() {
+            reader.doubt();
+        }
         let Self { session, names, .. } = self;
         judge.rival = true;
         reader.push(window, pool, &mut |found| judge.found(&found, direction, session, names));
@@ -222,8 +236,8 @@ impl Talk {
         direction: Direction,
         bytes: &'b [u8],
         judge: &mut Judge<'_>,
-    ) -> &'b [u8] {
-        let Some(handshake) = &mut self.socks else { return bytes };
+    ) -> Cow<'b, [u8]> {
+        let Some(handshake) = &mut self.socks else { return Cow::Borrowed(bytes) };
         let forward = direction == Direction::Forward;
         let step = if forward { handshake.client(bytes) } else { handshake.server(bytes) };
         if let socks::Event::Target(target) = &step.event
@@ -231,6 +245,23 @@ impl Talk {
         {
             judge.name(name, Where::Socks, Some(target.port), &mut self.names);
         }
-        bytes.get(step.consumed..).unwrap_or_default()
+        let way = direction.index();
+        if step.event == socks::Event::NotSocks {
+            // What was taken for a handshake was something else. It is read after all, but as nothing better than text.
+            self.readers[way].as_text();
+            let mut all = std::mem::take(&mut self.taken[way]);
+            if all.is_empty() {
+                return Cow::Borrowed(bytes);
+            }
+            all.extend_from_slice(bytes);
+            return Cow::Owned(all);
+        }
+        let (taken, rest) = bytes.split_at_checked(step.consumed).unwrap_or((bytes, &[]));
+        if step.event == socks::Event::More {
+            self.taken[way].extend_from_slice(taken);
+        } else {
+            self.taken[way] = Vec::new();
+        }
+        Cow::Borrowed(rest)
     }
 }

@@ -88,10 +88,17 @@ impl Reader {
         }
     }
 
-    /// The same for a stream that was given up before: something else came before what it reads.
-    pub(crate) fn doubting(mut self) -> Self {
+    /// Something else came before what it reads.
+    pub(crate) fn doubt(&mut self) {
         self.doubts = true;
-        self
+    }
+
+    /// It is nothing with a form of its own, though it looked so for a while: lines of text, if anything.
+    pub(crate) fn as_text(&mut self) {
+        self.doubts = true;
+        if self.is_fresh() {
+            self.state = State::Text(Box::new(self.text()));
+        }
     }
 
     fn text(&self) -> Text {
@@ -101,6 +108,15 @@ impl Reader {
     /// Whether nothing more can be learned from this direction.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.state, State::Done)
+    }
+
+    /// Whether something else came before what it reads now, so that a message there may be a quotation.
+    pub(crate) fn doubts(&self) -> bool {
+        match &self.state {
+            State::Probe(_) => self.doubts,
+            State::Text(text) => text.junk > 0,
+            _ => true,
+        }
     }
 
     /// Whether it is at the beginning, where anything may follow.
@@ -125,6 +141,8 @@ impl Reader {
             State::WebSocket(_, text) => text.framer.reset(pool),
             _ => {}
         }
+        // The rest of a page is no conversation.
+        self.doubts |= !matches!(self.state, State::Probe(_));
         self.state = State::Probe(Vec::new());
         self.from_start = false;
     }
@@ -207,10 +225,6 @@ impl Reader {
         if matches!(first, b'{' | b'[') {
             return Some(State::Text(Box::new(self.text())));
         }
-        if self.dns && self.from_start {
-            finds(Found::App(App::Dns));
-            return Some(State::Dns(Box::default()));
-        }
         let probes = [
             (http::looks_like_request(bytes), Kind::Request),
             (http::looks_like_response(bytes), Kind::Response),
@@ -222,6 +236,10 @@ impl Reader {
                 None => return None,
                 Some(false) => {}
             }
+        }
+        if self.dns && self.from_start {
+            finds(Found::App(App::Dns));
+            return Some(State::Dns(Box::default()));
         }
         Some(State::Text(Box::new(self.text())))
     }
@@ -259,7 +277,7 @@ struct Text {
     framer: Framer,
     /// Lines that were no messages.
     junk: u32,
-    /// Whether the first line may be the end of a message whose beginning was not seen.
+    /// Whether the first line may be the end of a message whose beginning was not seen; a bracket at its end tells.
     may_be_cut: bool,
 }
 
@@ -272,7 +290,7 @@ impl Text {
         let Self { framer, junk, may_be_cut } = self;
         framer.feed(bytes, pool, &mut |framed| {
             let Framed { text, shape, truncated, nested } = framed;
-            let excused = std::mem::replace(may_be_cut, false) && shape == Shape::Line;
+            let excused = shape == Shape::Line && std::mem::take(may_be_cut) && is_tail(text);
             let clean = *junk == 0 && !nested;
             finds(Found::Message { text, shape, truncated, clean, carrier, head: None });
             if shape == Shape::Line && !excused {
@@ -280,6 +298,11 @@ impl Text {
             }
         });
     }
+}
+
+/// Whether a line could be the end of a JSON message.
+fn is_tail(line: &[u8]) -> bool {
+    matches!(line.trim_ascii_end(), [.., b'}' | b']'])
 }
 
 /// One direction of HTTP.
@@ -463,6 +486,7 @@ fn websocket(
                     head: None,
                 });
             }
+            text.framer.reset(pool);
         }
     });
 }
@@ -485,8 +509,11 @@ fn tls_item(item: tls::Item<'_>, finds: &mut Finds<'_>) {
 }
 
 fn body_kind(piece: &[u8], head: &HttpHead) -> Body {
-    let json = matches!(piece.trim_ascii_start(), [b'{' | b'[', ..]);
-    if json && head.content != Content::Html { Body::Json } else { Body::Skip }
+    match piece.trim_ascii_start() {
+        [] => Body::Begin,
+        [b'{' | b'[', ..] if head.content != Content::Html => Body::Json,
+        _ => Body::Skip,
+    }
 }
 
 /// Whether a head is one that only mining software sends.
