@@ -14,8 +14,8 @@ use crate::reader::{Found, Reader};
 use crate::session::Session;
 use crate::turns::Turns;
 
-/// How many bytes can leave it open whether a client begins with SOCKS: a greeting with a few methods.
-const OPENING: usize = 16;
+/// How many bytes can leave it open whether a client begins with SOCKS: a request of SOCKS 4a with the longest user and name.
+const OPENING: usize = 1024;
 
 /// The record of a flow that is being looked into.
 #[derive(Debug)]
