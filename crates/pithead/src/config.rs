@@ -1,6 +1,6 @@
 //! The configuration file: what was written, and what it means.
 //!
-//! [`RawConfig`] is the file as written, unknown keys refused; [`Config::read`] makes of it, once, what the program works with. Everything has a
+//! `RawConfig` is the file as written, unknown keys refused; [`Config::read`] makes of it, once, what the program works with. Everything has a
 //! default, so no file is needed.
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! The program: frames in, events out.
 //!
-//! Everything that decides lives in the rooms below; here they are put in a line ([`Pipeline`]), given threads ([`replay`]), merged
+//! Everything that decides lives in the rooms below; here they are put in a line ([`Pipeline`]), given threads (`run`), merged
 //! ([`Aggregator`]) and shown. The same pipeline reads files and links.
 #![forbid(unsafe_code)]
 

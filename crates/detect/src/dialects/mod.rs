@@ -1,6 +1,6 @@
 //! The dialects, one file each, and what several of them share.
 //!
-//! A new one is a unit struct in a file of its own and a line in [`DIALECTS`](crate::dialect::DIALECTS); nothing else.
+//! A new one is a unit struct in a file of its own and a line in [`DIALECTS`]; nothing else.
 
 pub(crate) mod alephium;
 pub(crate) mod beam;
