@@ -135,8 +135,14 @@ impl Session {
 
     /// What was asked with this id, if the answer is still awaited.
     pub fn asked(&self, id: &[u8]) -> Option<Ask> {
-        let id = id_hash(id);
-        self.asks.iter().flatten().find(|(known, _)| *known == id).map(|(_, ask)| *ask)
+        self.asks[self.place(id_hash(id))?].map(|(_, ask)| ask)
+    }
+
+    /// Where the latest request of this id stands. Ids that are used again are answered in turn, so the latest is the one meant.
+    fn place(&self, id: u64) -> Option<usize> {
+        (1..=ASKS)
+            .map(|back| (self.next_ask + ASKS - back) % ASKS)
+            .find(|place| self.asks[*place].is_some_and(|(known, _)| known == id))
     }
 
     /// Everything that events say of it, once it is certain.
@@ -161,7 +167,7 @@ impl Session {
         setting: Setting,
         evidence: impl FnOnce() -> Evidence,
     ) -> Outcome {
-        if finding.weight == Weight::Proof && setting.clean {
+        if finding.weight == Weight::Proof && setting.clean && !self.alerted {
             // What the bytes say outranks who spoke first.
             self.client = client(&finding, setting);
         } else if client(&finding, setting) != self.client {
@@ -213,11 +219,12 @@ impl Session {
         }
         let Some(id) = id.map(id_hash) else { return };
         if let Some(ask) = what.ask() {
-            self.asks[self.next_ask % ASKS] = Some((id, ask));
+            self.asks[self.next_ask] = Some((id, ask));
             self.next_ask = (self.next_ask + 1) % ASKS;
         } else if matches!(what, What::Granted(_) | What::Denied(_)) {
-            for slot in &mut self.asks {
-                slot.take_if(|(known, _)| *known == id);
+            // One answer, one request: shares may go out under one id.
+            if let Some(place) = self.place(id) {
+                self.asks[place] = None;
             }
         }
     }
