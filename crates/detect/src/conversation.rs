@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use pithead_flow::{Direction, Half, Oddities as StreamOddities};
 
 use crate::app::App;
+use crate::carriers::proxy_header::{self, Front};
 use crate::carriers::{Host, socks};
 use crate::event::{Oddities, Where};
 use crate::framing::Pool;
@@ -14,7 +15,8 @@ use crate::reader::{Found, Reader};
 use crate::session::Session;
 use crate::turns::Turns;
 
-/// How many bytes can leave it open whether a client begins with SOCKS: a request of SOCKS 4a with the longest user and name.
+/// How many bytes can leave it open what a client begins with: a request of SOCKS 4a with the longest user and name, or a load balancer's
+/// header with its extensions.
 const OPENING: usize = 1024;
 
 /// The record of a flow that is being looked into.
@@ -199,7 +201,8 @@ impl Talk {
             judge.turns(&self.turns, direction, &mut self.session, &mut self.names) || self.turns.is_full();
     }
 
-    /// Decides whether the client begins with SOCKS. `None` while its bytes are too few to say: they are kept until then.
+    /// Takes a load balancer's header off the client's bytes and decides whether SOCKS begins behind it. `None` while the bytes are too few
+    /// to say: they are kept until then.
     fn opened<'b>(
         &mut self,
         direction: Direction,
@@ -216,18 +219,28 @@ impl Talk {
             held.extend_from_slice(bytes);
             Cow::Owned(held)
         };
-        match socks::looks_like_client(&all) {
-            None if all.len() < OPENING => {
-                self.opening = Some(all.into_owned());
-                return None;
-            }
-            Some(true) => {
-                self.socks = Some(Box::default());
-                judge.app(App::Socks);
-            }
-            _ => {}
+        let header = match proxy_header::strip(&all) {
+            Front::Plain => Some(0),
+            Front::Proxied { consumed, .. } => Some(consumed),
+            Front::More => None,
+        };
+        let socks = header.and_then(|header| socks::looks_like_client(all.get(header..)?));
+        if socks.is_none() && all.len() < OPENING {
+            self.opening = Some(all.into_owned());
+            return None;
         }
-        Some(all)
+        if socks == Some(true) {
+            self.socks = Some(Box::default());
+            judge.app(App::Socks);
+        }
+        Some(match (all, header.unwrap_or(0)) {
+            (all, 0) => all,
+            (Cow::Borrowed(all), header) => Cow::Borrowed(all.get(header..).unwrap_or_default()),
+            (Cow::Owned(mut all), header) => {
+                all.drain(..header.min(all.len()));
+                Cow::Owned(all)
+            }
+        })
     }
 
     /// Takes a SOCKS handshake off the front; what it leaves is what the tunnel carries.
