@@ -128,12 +128,19 @@ impl Detector {
     }
 
     /// Looks into a UDP datagram.
-    pub fn udp(&mut self, flow: &mut Flow, udp: &Udp<'_>, frame: Frame, out: &mut Vec<Event>) {
+    pub fn udp(
+        &mut self,
+        flow: &mut Flow,
+        direction: Direction,
+        udp: &Udp<'_>,
+        frame: Frame,
+        out: &mut Vec<Event>,
+    ) {
         // Multicast DNS and LLMNR share the format.
         const DNS: [u16; 3] = [53, 5353, 5355];
         if DNS.contains(&udp.source_port) || DNS.contains(&udp.destination_port) {
             if let Ok(message) = dns::parse(udp.payload) {
-                self.judge(flow, frame, out).dns(&message);
+                self.judge(flow, frame, out).dns(&message, direction);
             }
         } else if flow.mark.app == App::Unknown.mark()
             && let Some(app) = nodes::datagram(udp.payload)
@@ -171,12 +178,14 @@ impl Detector {
         flow.mark.record = 0;
         let cause = Cause { sequence: flow.last_frame, number: flow.last_number };
         let app = App::from_mark(flow.mark.app);
-        if flow.is_unanswered() {
+        // Data in the SYN may have told more than that nobody answered.
+        if flow.is_unanswered() && !flow.mark.alerted {
             let reset = flow.flags[1].contains(Flags::RST);
             let body = Body::Unanswered { reset, end };
             out.push(Event { cause, at, flow: flow.summary(), app, body });
         }
-        if all || mining.is_some() {
+        // A flow without a record was alerted by a payload alone; it has ended all the same.
+        if all || flow.mark.alerted || mining.is_some() {
             let body = Body::Flow { end: Some(end), mining, oddities };
             out.push(Event { cause, at, flow: flow.summary(), app, body });
         }
@@ -317,10 +326,8 @@ impl Detector {
 
 /// Whether a message could begin here: all that is asked of the payloads of a flow that has been looked into enough.
 fn may_begin(payload: &[u8]) -> bool {
-    match payload.first() {
-        Some(b'{' | b'[') => true,
-        Some(b'P') => payload.starts_with(b"POST "),
-        Some(b'C') => payload.starts_with(b"CONNECT "),
-        _ => false,
+    match payload.trim_ascii_start() {
+        [b'{' | b'[', ..] => true,
+        rest => rest.starts_with(b"POST ") || rest.starts_with(b"CONNECT "),
     }
 }

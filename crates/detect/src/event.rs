@@ -123,8 +123,8 @@ pub struct Resolution {
     pub client: IpAddr,
     /// What for.
     pub name: Name,
-    /// One of the addresses that it was told.
-    pub address: IpAddr,
+    /// The addresses that it was told, as many as a message is read for.
+    pub addresses: Vec<IpAddr>,
     /// The name that is on the pool list: the one asked for, or an alias of it.
     pub listed: Option<Name>,
 }

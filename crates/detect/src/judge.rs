@@ -1,5 +1,7 @@
 //! Asks the dialects and the pool list about what readers found, and makes events of what they say.
 
+use std::net::IpAddr;
+
 use pithead_flow::{Direction, Flow, Sighting as Frame};
 
 use crate::anchors::Scanner;
@@ -70,7 +72,7 @@ impl Judge<'_> {
                 );
             }
             Found::Name(name, place, port) => self.name(name, place, port, names),
-            Found::Dns(message) => self.dns(message),
+            Found::Dns(message) => self.dns(message, direction),
             Found::App(app) => self.app(app),
             Found::Expect(_) => {}
         }
@@ -210,7 +212,7 @@ impl Judge<'_> {
     }
 
     /// Looks at a DNS message: who asks for a pool, and which address belongs to which name.
-    pub(crate) fn dns(&mut self, message: &dns::Message<'_>) {
+    pub(crate) fn dns(&mut self, message: &dns::Message<'_>, direction: Direction) {
         self.app(App::Dns);
         let asked = message.question.as_ref().and_then(|question| question.name.clone());
         let listed = |name: &Name| self.pools.find(name.as_bytes()).is_some();
@@ -234,18 +236,21 @@ impl Judge<'_> {
                 port: None,
             })));
         }
-        let client = self.flow.source.ip();
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        let mut name = asked;
         for answer in message.answers() {
             if let dns::Answer::Address { owner, address } = answer {
-                let name = asked.clone().unwrap_or(owner);
-                self.say(Body::Resolved(Box::new(Resolution {
-                    client,
-                    name,
-                    address,
-                    listed: on_list.clone(),
-                })));
+                name.get_or_insert(owner);
+                addresses.push(address);
             }
         }
+        let Some(name) = name.filter(|_| !addresses.is_empty()) else { return };
+        // Whoever is answered has asked, also where the capture has only the answer.
+        let client = match direction {
+            Direction::Forward => self.flow.destination.ip(),
+            Direction::Backward => self.flow.source.ip(),
+        };
+        self.say(Body::Resolved(Box::new(Resolution { client, name, addresses, listed: on_list })));
     }
 
     fn say(&mut self, body: Body) {

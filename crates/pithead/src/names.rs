@@ -49,9 +49,12 @@ impl Names {
             at,
             frame,
         };
-        self.put((Some(resolution.client), resolution.address), known.clone());
-        // A resolver in between hides who asked, so the address alone must do.
-        self.put((None, resolution.address), known);
+        for address in &resolution.addresses {
+            // A resolver in between hides who asked, so the address alone must do.
+            for client in [Some(resolution.client), None] {
+                self.put((client, *address), known.clone());
+            }
+        }
     }
 
     /// The name by which a client, or else anybody, came to an address.
@@ -80,7 +83,7 @@ mod tests {
 
     fn answer(client: [u8; 4], name: &str, address: [u8; 4]) -> Resolution {
         let name = Name::from_bytes(name.as_bytes()).expect("a name");
-        Resolution { client: client.into(), name, address: address.into(), listed: None }
+        Resolution { client: client.into(), name, addresses: vec![address.into()], listed: None }
     }
 
     #[test]

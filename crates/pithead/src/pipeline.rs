@@ -241,7 +241,7 @@ fn show(
 ) {
     match &packet.transport {
         Transport::Tcp(tcp) => detector.tcp(flow, direction, tcp, seen, out),
-        Transport::Udp(udp) => detector.udp(flow, udp, seen, out),
+        Transport::Udp(udp) => detector.udp(flow, direction, udp, seen, out),
         Transport::Other(_) => {}
     }
 }
