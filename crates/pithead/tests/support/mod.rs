@@ -2,6 +2,9 @@
 #![allow(dead_code, unreachable_pub)] // each test takes what it needs
 
 pub mod captures;
+pub mod craft;
+pub mod line;
+pub mod steps;
 
 use std::ffi::OsStr;
 use std::io::Write;
