@@ -78,6 +78,8 @@ pub struct StatsRecord {
     pub hosts: Option<HostCounters>,
     /// Alerts raised.
     pub alerts: u64,
+    /// Names, and words about flows, that were forgotten to make room for later ones.
+    pub forgotten: u64,
     /// How often the clock of the frames went back.
     pub jumps_back: u64,
 }

@@ -3,7 +3,6 @@
 //! Reports come an epoch at a time, the same frames from every worker, so nothing here depends on who was faster. What one worker cannot
 //! know is joined here: a name's look-up and the session that follows it may be different workers' flows.
 
-use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use pithead_wire::Timestamp;
 
 use crate::config::Config;
 use crate::names::Names;
+use crate::recent::Recent;
 use crate::report::{Counters, Report};
 
 /// Merges reports into records.
@@ -32,13 +32,13 @@ pub struct Aggregator {
     interfaces: Vec<Option<Arc<str>>>,
     names: Names,
     /// Names that were spoken in a flow, until it ends.
-    spoken: HashMap<u64, (String, NameSource, Option<u16>)>,
+    spoken: Recent<u64, (String, NameSource, Option<u16>)>,
     /// What was said of flows that were alerted, until they end.
-    alerted: HashMap<u64, Pool>,
+    alerted: Recent<u64, Pool>,
     /// Whose connections to which pool were reported as blocked.
-    blocked: HashSet<(IpAddr, SocketAddr, String)>,
+    blocked: Recent<(IpAddr, SocketAddr, String), ()>,
     /// Flows whose end has been told with their alert; only where every flow is told of does another word come.
-    told: HashSet<u64>,
+    told: Recent<u64, ()>,
     all_flows: bool,
     hosts: Option<HostTable>,
     counters: Vec<Counters>,
@@ -56,10 +56,10 @@ impl Aggregator {
             begins: Vec::new(),
             interfaces: Vec::new(),
             names: Names::new(config.max_names),
-            spoken: HashMap::new(),
-            alerted: HashMap::new(),
-            blocked: HashSet::new(),
-            told: HashSet::new(),
+            spoken: Recent::new(config.max_names),
+            alerted: Recent::new(config.max_names),
+            blocked: Recent::new(config.max_names),
+            told: Recent::new(config.max_names),
             all_flows: config.settings.all_flows,
             hosts: config.settings.hosts.then(|| HostTable::new(config.max_hosts)),
             counters: vec![Counters::default(); workers],
@@ -120,6 +120,7 @@ impl Aggregator {
                 .as_ref()
                 .map(|hosts| HostCounters { known: hosts.len() as u64, refused: hosts.refused() }),
             alerts: self.alerts,
+            forgotten: self.forgotten(),
             ..StatsRecord::default()
         };
         for counters in &self.counters {
@@ -133,9 +134,10 @@ impl Aggregator {
         stats
     }
 
-    /// Names forgotten for want of room.
-    pub const fn names_forgotten(&self) -> u64 {
-        self.names.forgotten()
+    /// How much had to be forgotten for want of room: names, and what is remembered of flows between their events.
+    fn forgotten(&self) -> u64 {
+        let flows = self.spoken.forgotten() + self.alerted.forgotten() + self.told.forgotten();
+        self.names.forgotten() + self.blocked.forgotten() + flows
     }
 
     fn event(&mut self, event: Event, sink: &mut dyn FnMut(Record)) {
@@ -145,13 +147,13 @@ impl Aggregator {
         let body = match body {
             Body::Alert(mining) => {
                 let pool = self.pool(&flow, &mining);
-                self.alerted.insert(flow.id, pool.clone());
+                self.alerted.put(flow.id, pool.clone());
                 self.alerts += 1;
                 let verdict = Verdict::Session(self.with_coin(mining, &pool));
                 let signature = Signature::of(&verdict);
                 RecordBody::Alert(Box::new(AlertRecord { flow, app, verdict, pool: Some(pool), signature }))
             }
-            Body::Flow { end: Some(_), .. } if self.told.remove(&flow.id) => return,
+            Body::Flow { end: Some(_), .. } if self.told.remove(&flow.id).is_some() => return,
             Body::Flow { end, mining, oddities } => {
                 let pool = mining.as_ref().map(|mining| self.pool_at_end(&flow, mining));
                 if end.is_some() {
@@ -193,7 +195,7 @@ impl Aggregator {
                 sink(Record { at, origin: origin.clone(), body: RecordBody::Alert(Box::new(alert)) });
                 // Its worker does not know that it was alerted, so its end is told of here.
                 if self.all_flows {
-                    self.told.insert(flow.id);
+                    self.told.put(flow.id, ());
                 }
                 let (end, verdict, oddities) = (Some(end), Some(verdict), Oddities::default());
                 RecordBody::Flow(Box::new(FlowRecord { flow, app, end, verdict, pool, oddities }))
@@ -213,7 +215,7 @@ impl Aggregator {
     fn speak(&mut self, flow: &Summary, sighting: &Sighting) {
         if !matches!(sighting.place, Where::DnsQuery | Where::DnsAnswer) {
             let source = NameSource::from(sighting.place);
-            self.spoken.insert(flow.id, (sighting.name.to_string(), source, sighting.port));
+            self.spoken.put(flow.id, (sighting.name.to_string(), source, sighting.port));
         }
     }
 
@@ -283,7 +285,7 @@ impl Aggregator {
             source: NameSource::Dns,
             ..Pool::at(server)
         };
-        self.blocked.insert((client.ip(), server, listed)).then_some((blocked, pool))
+        self.blocked.put((client.ip(), server, listed), ()).then_some((blocked, pool))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod config;
 mod expect;
 mod names;
 mod pipeline;
+mod recent;
 mod report;
 mod run;
 mod summary;

@@ -1,10 +1,11 @@
 //! Which name an address was looked up by: what DNS said, in the order of frames.
 
-use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use pithead_detect::Resolution;
 use pithead_wire::Timestamp;
+
+use crate::recent::Recent;
 
 /// A name that led to an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,23 +23,20 @@ pub(crate) struct Known {
 /// Who asked; nobody in particular stands for the latest of all.
 type Key = (Option<IpAddr>, IpAddr);
 
-/// Names by who asked and by address, up to a fixed number; the oldest make room, and are counted.
+/// Names by who asked and by address, up to a fixed number.
 #[derive(Debug)]
 pub(crate) struct Names {
-    known: HashMap<Key, Known>,
-    order: VecDeque<Key>,
-    capacity: usize,
-    forgotten: u64,
+    known: Recent<Key, Known>,
 }
 
 impl Names {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { known: HashMap::new(), order: VecDeque::new(), capacity: capacity.max(2), forgotten: 0 }
+        Self { known: Recent::new(capacity) }
     }
 
     /// How many names had to make room.
     pub(crate) const fn forgotten(&self) -> u64 {
-        self.forgotten
+        self.known.forgotten()
     }
 
     /// Takes in an answer.
@@ -52,7 +50,7 @@ impl Names {
         for address in &resolution.addresses {
             // A resolver in between hides who asked, so the address alone must do.
             for client in [Some(resolution.client), None] {
-                self.put((client, *address), known.clone());
+                self.known.put((client, *address), known.clone());
             }
         }
     }
@@ -60,19 +58,6 @@ impl Names {
     /// The name by which a client, or else anybody, came to an address.
     pub(crate) fn find(&self, client: IpAddr, address: IpAddr) -> Option<&Known> {
         self.known.get(&(Some(client), address)).or_else(|| self.known.get(&(None, address)))
-    }
-
-    fn put(&mut self, key: Key, known: Known) {
-        if self.known.insert(key, known).is_some() {
-            return;
-        }
-        self.order.push_back(key);
-        while self.known.len() > self.capacity {
-            let Some(oldest) = self.order.pop_front() else { return };
-            if self.known.remove(&oldest).is_some() {
-                self.forgotten += 1;
-            }
-        }
     }
 }
 

@@ -69,6 +69,7 @@ pub(super) struct Stats<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hosts: Option<Hosts>,
     alerts: u64,
+    forgotten: u64,
     jumps_back: u64,
 }
 
@@ -96,6 +97,7 @@ impl<'a> Stats<'a> {
             },
             hosts: stats.hosts.map(|hosts| Hosts { known: hosts.known, refused: hosts.refused }),
             alerts: stats.alerts,
+            forgotten: stats.forgotten,
             jumps_back: stats.jumps_back,
         }
     }

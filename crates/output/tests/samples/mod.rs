@@ -196,6 +196,7 @@ fn stats(hosts: Option<HostCounters>) -> Record {
         detect: DetectCounters { inspected: 61, ..DetectCounters::default() },
         hosts,
         alerts: 3,
+        forgotten: 0,
         jumps_back: 0,
     };
     Record { origin: Origin::default(), ..record(RecordBody::Stats(Box::new(stats))) }
