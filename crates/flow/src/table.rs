@@ -152,10 +152,10 @@ impl FlowTable {
 
         let hash = self.hasher.hash_one(key);
         let found = self.index.find(hash, |&index| self.flows[index as usize].key == key).copied();
-        let live = found.filter(|&index| !self.ends_before(index, seen.at, opening, clock));
-        let (index, is_new) = match live {
+        let over = found.filter(|&index| self.ends_before(index, seen.at, opening, clock));
+        let (index, is_new) = match found.filter(|_| over.is_none()) {
             Some(index) => (index, false),
-            None => (self.begin(key, hash, source, destination, packet, seen, opening)?, true),
+            None => (self.begin(key, hash, source, destination, packet, seen, opening, over)?, true),
         };
         self.counters.packets += 1;
         let flow = &mut self.flows[index as usize];
@@ -244,6 +244,7 @@ impl FlowTable {
         packet: &Packet<'_>,
         seen: Sighting,
         opening: Option<u32>,
+        over: Option<u32>,
     ) -> Option<u32> {
         if self.index.len() >= self.capacity {
             self.counters.refused += 1;
@@ -280,21 +281,30 @@ impl FlowTable {
             isn: [None; 2],
             mark: Mark::default(),
         };
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.flows[index as usize] = flow;
-                index
-            }
-            None => {
-                self.flows.push(flow);
-                self.flows.len() as u32 - 1
-            }
-        };
+        let index = self.place(flow, over);
         let hasher = &self.hasher;
         let flows = &self.flows;
         self.index.insert_unique(hash, index, |&other| hasher.hash_one(flows[other as usize].key));
-        self.hang(index, seen.at.after(self.timeouts.of(state)), seen.at);
+        if over.is_none() {
+            self.hang(index, seen.at.after(self.timeouts.of(state)), seen.at);
+        }
         Some(index)
+    }
+
+    /// Gives a flow its place: that of the flow it follows on the same ports, which hangs in the wheel and stays there, or else any. Were
+    /// it any, ports used again and again in a moment would take memory without bound.
+    fn place(&mut self, flow: Flow, over: Option<u32>) -> u32 {
+        if let Some(index) = over {
+            let next_in_slot = self.flows[index as usize].next_in_slot;
+            self.flows[index as usize] = Flow { next_in_slot, ..flow };
+            return index;
+        }
+        if let Some(index) = self.free.pop() {
+            self.flows[index as usize] = flow;
+            return index;
+        }
+        self.flows.push(flow);
+        self.flows.len() as u32 - 1
     }
 
     /// Hangs a flow up to be visited at its deadline, or sooner: the place of a flow that has ended is given back at a visit.
@@ -531,6 +541,19 @@ mod tests {
         assert_eq!(bench.table.len(), 2);
         bench.table.finish(Timestamp::new(600, 0));
         assert_eq!(bench.table.ended().count(), 2);
+    }
+
+    #[test]
+    fn ports_used_again_in_a_moment_take_one_place() {
+        let mut bench = Bench::new(10);
+        for n in 0..1_000 {
+            assert_eq!(bench.frame(5, &tcp(A, B, Flags::SYN, n)).1, Some((true, Direction::Forward)));
+            bench.frame(5, &tcp(B, A, Flags::RST, 1));
+        }
+        assert_eq!((bench.table.flows.len(), bench.table.len()), (1, 1));
+        assert_eq!(bench.pass(100), [(1_999, End::Closed, 15)], "and its time is kept all the same");
+        bench.frame(200, &tcp("10.0.0.9:9", B, Flags::SYN, 1));
+        assert_eq!(bench.table.flows.len(), 1);
     }
 
     #[test]
