@@ -164,11 +164,11 @@ fn a_flow_is_alerted_once() {
     for capture in golden() {
         let events = events(&capture);
         let alerts = of_type(&events, "alert");
-        let flows: BTreeSet<String> = alerts.iter().map(|alert| alert["flow_id"].to_string()).collect();
+        let flows: BTreeSet<u64> = alerts.iter().filter_map(|alert| alert["flow_id"].as_u64()).collect();
         assert_eq!(alerts.len(), flows.len(), "{}", short(&capture));
         let ended = of_type(&events, "flow");
         for id in flows {
-            let last = ended.iter().rev().find(|flow| flow["flow_id"].to_string() == id);
+            let last = ended.iter().rev().find(|flow| flow["flow_id"] == id);
             assert!(
                 last.is_some_and(|flow| flow["flow"]["alerted"] == true),
                 "{}: flow {id}",
