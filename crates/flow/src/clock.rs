@@ -15,6 +15,9 @@ const BACK: Duration = Duration::from_secs(60);
 const AHEAD: Duration = Duration::from_secs(3600);
 /// How many frames in a row must agree on a jump.
 const AGREE: u32 = 16;
+/// How many jumps back make the next one harder to believe, each by [`AGREE`] frames. Every jump has all flows looked at, so a capture made
+/// of nothing but jumps would cost the square of its length.
+const HARDER: u64 = 255;
 
 /// The time of a link, moved by its frames.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +67,8 @@ impl Clock {
             return if at > now { self.advance(now, at) } else { Moved::Within };
         }
         self.doubts += 1;
-        if self.doubts < AGREE {
+        let agree = if at > now { AGREE } else { AGREE * (1 + self.jumps_back.min(HARDER) as u32) };
+        if self.doubts < agree {
             return Moved::Within;
         }
         self.doubts = 0;
@@ -122,6 +126,18 @@ mod tests {
         assert_eq!(moves.iter().filter(|moved| matches!(moved, Moved::Back(_))).count(), 1);
         assert_eq!(clock.now(), at(539));
         assert_eq!(clock.jumps_back(), 1);
+    }
+
+    #[test]
+    fn each_jump_back_is_harder_to_believe() {
+        let mut clock = Clock::default();
+        let times = (0..20_000).map(|n| if n / 40 % 2 == 0 { 0 } else { 3000 });
+        let moves = times.map(|seconds| clock.observe(at(1_000_000 + seconds)));
+        assert_eq!(moves.filter(|moved| matches!(moved, Moved::Back(_))).count(), 2);
+        (0..AGREE * 3).for_each(|_| {
+            clock.observe(at(500));
+        });
+        assert_eq!((clock.now(), clock.jumps_back()), (at(500), 3));
     }
 
     #[test]
