@@ -50,7 +50,9 @@ fn collect(text: &[u8], value: Value<'_>, depth: usize, secrets: &mut Vec<std::o
         return;
     }
     for (name, member) in value.members() {
-        if SECRETS.iter().any(|secret| name.is(secret)) && member.text().is_some() {
+        // Written by hand, a password may be a number, and a name in capitals.
+        let name = name.to_string(QUOTE).to_ascii_lowercase();
+        if SECRETS.contains(&name.as_str()) && matches!(member.kind(), Kind::String | Kind::Number) {
             secrets.extend(place(text, member.raw()));
         }
         collect(text, member, depth + 1, secrets);
@@ -101,12 +103,19 @@ mod tests {
             r#"{"id":2,"method":"mining.authorise","params":["u.w", "hunter2"]}"#,
             r#"{"params":["0xab","hunter2"],"method":"eth_submitLogin"}"#,
             r#"{"id":1,"method":"mining.subscribe","params":["cfx:aa.rig","hunter2"]}"#,
+            r#"{"id":1,"method":"login","params":{"login":"4abc","Password":"hunter2"}}"#,
             "JOB,user,LOW,hunter2",
             "JOB,user,AVR,hunter2,more",
         ] {
             let quoted = quoted(text);
             assert!(!quoted.contains("hunter2") && quoted.contains("***"), "{quoted}");
         }
+    }
+
+    #[test]
+    fn a_password_may_be_a_number() {
+        let quoted = quoted(r#"{"method":"login","params":{"login":"4abc","pass":20481}}"#);
+        assert!(!quoted.contains("20481") && quoted.contains("4abc"), "{quoted}");
     }
 
     #[test]
