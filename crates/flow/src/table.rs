@@ -420,6 +420,9 @@ mod tests {
         }
     }
 
+    /// First frame, reason and second of a flow's end.
+    type Ended = (u64, End, i64);
+
     /// A table and its clock, fed by seconds.
     struct Bench {
         table: FlowTable,
@@ -436,7 +439,7 @@ mod tests {
             }
         }
 
-        fn pass(&mut self, seconds: i64) -> Vec<(u64, End, i64)> {
+        fn pass(&mut self, seconds: i64) -> Vec<Ended> {
             let moved = self.clock.observe(Timestamp::new(seconds, 0));
             self.table.tick(moved, &self.clock);
             self.table
@@ -445,11 +448,7 @@ mod tests {
                 .collect()
         }
 
-        fn frame(
-            &mut self,
-            seconds: i64,
-            packet: &Packet<'_>,
-        ) -> (Vec<(u64, End, i64)>, Option<(bool, Direction)>) {
+        fn frame(&mut self, seconds: i64, packet: &Packet<'_>) -> (Vec<Ended>, Option<(bool, Direction)>) {
             let mut ended = self.pass(seconds);
             self.sequence += 1;
             let at = Timestamp::new(seconds, 0);
