@@ -25,7 +25,7 @@ const NAMES: usize = 16;
 /// Names met in one flow.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// Those met before, so that each is told once.
+    /// Those of the pool list that were met before, so that each is told once.
     told: Vec<u64>,
     /// The latest that is not on the pool list: told only if the flow turns out to mine.
     unlisted: Option<Box<Sighting>>,
@@ -198,16 +198,19 @@ impl Judge<'_> {
 
     /// Looks a name up in the pool list, and tells of it once a flow.
     pub(crate) fn name(&mut self, name: &Name, place: Where, port: Option<u16>, names: &mut Names) {
-        let key = hash(name.as_bytes(), place as u8);
-        if names.told.contains(&key) || names.told.len() >= NAMES {
+        let sighting = || Box::new(Sighting { name: name.clone(), place, port });
+        if self.pools.find(name.as_bytes()).is_none() {
+            let known =
+                names.unlisted.as_ref().is_some_and(|known| known.place == place && known.name == *name);
+            if place != Where::TlsCertificate && !known {
+                names.unlisted = Some(sighting());
+            }
             return;
         }
-        names.told.push(key);
-        let sighting = Box::new(Sighting { name: name.clone(), place, port });
-        if self.pools.find(name.as_bytes()).is_some() {
-            self.say(Body::Named(sighting));
-        } else if place != Where::TlsCertificate {
-            names.unlisted = Some(sighting);
+        let key = hash(name.as_bytes(), place as u8);
+        if !names.told.contains(&key) && names.told.len() < NAMES {
+            names.told.push(key);
+            self.say(Body::Named(sighting()));
         }
     }
 

@@ -3,7 +3,7 @@
 use pithead_flow::Direction;
 
 use crate::carriers::Authority;
-use crate::carriers::http::{Content, Marks};
+use crate::carriers::http::Marks;
 use crate::json::{Text, Value};
 
 /// What a message travelled in.
@@ -38,8 +38,6 @@ pub struct HttpHead {
     pub marks: Marks,
     /// `X-Stratum`, empty if there is none.
     pub stratum: String,
-    /// What the body is said to be.
-    pub content: Content,
 }
 
 /// A whole message with its direction.

@@ -6,7 +6,7 @@
 use pithead_flow::Direction;
 
 use crate::app::App;
-use crate::carriers::http::{self, Content, Encoding, Expect};
+use crate::carriers::http::{self, Expect};
 use crate::carriers::{Authority, Host, Name, dns, tls, websocket};
 use crate::event::Where;
 use crate::framing::{Framed, Framer, Pool, Shape};
@@ -365,7 +365,7 @@ impl Http {
             }
             http::Item::Body(piece) => {
                 if *body == Body::Begin {
-                    *body = body_kind(piece, head);
+                    *body = body_kind(piece);
                 }
                 if *body == Body::Skip {
                     head_alone(alone, head, finds);
@@ -508,10 +508,11 @@ fn tls_item(item: tls::Item<'_>, finds: &mut Finds<'_>) {
     }
 }
 
-fn body_kind(piece: &[u8], head: &HttpHead) -> Body {
+/// What a body is, by its first bytes and not by what its head calls it: miners' proxies answer in `text/html`.
+fn body_kind(piece: &[u8]) -> Body {
     match piece.trim_ascii_start() {
         [] => Body::Begin,
-        [b'{' | b'[', ..] if head.content != Content::Html => Body::Json,
+        [b'{' | b'[', ..] => Body::Json,
         _ => Body::Skip,
     }
 }
@@ -564,7 +565,6 @@ fn note_response(head: &mut HttpHead, response: &http::Response<'_>) {
 
 fn note_fields(head: &mut HttpHead, fields: &http::Fields<'_>) {
     head.marks = fields.marks;
-    head.content = if fields.encoding == Encoding::Identity { fields.content } else { Content::Other };
     put(&mut head.stratum, fields.stratum);
 }
 

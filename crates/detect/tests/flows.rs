@@ -214,18 +214,19 @@ fn another_reading_of_all_there_was_is_a_login() {
 }
 
 #[test]
-fn a_body_may_begin_with_blanks() {
+fn a_body_may_begin_with_blanks_and_be_called_anything() {
     let body = format!(
         r#" {{"jsonrpc":"2.0","id":1,"method":"eth_submitWork","params":["0x{}","0x{}","0x{}"]}}"#,
         "1".repeat(16),
         "2".repeat(64),
         "3".repeat(64)
     );
-    let head = format!("POST / HTTP/1.1\r\nHost: node.example\r\nContent-Length: {}\r\n\r\n", body.len());
-    for port in [8545, 53] {
+    for (port, kind) in [(8545, "application/json"), (53, "application/json"), (8545, "text/html")] {
         let mut line = Line::opened(port, Limits::default());
+        let length = body.len();
+        let head = format!("POST / HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
         line.client(head.as_bytes()).client(&body.as_bytes()[..1]).client(&body.as_bytes()[1..]);
-        assert!(line.alert().is_some(), "at port {port}");
+        assert!(line.alert().is_some(), "{kind} at port {port}");
     }
 }
 
@@ -343,4 +344,17 @@ fn an_answer_seen_first_names_who_asked() {
         });
         assert_eq!(who, Some((client, vec![[198, 51, 100, 9].into()])));
     }
+}
+
+#[test]
+fn a_pools_name_after_many_others_is_told() {
+    let mut line = Line::opened(80, Limits::default());
+    for n in 0..40 {
+        line.client(format!("GET / HTTP/1.1\r\nHost: n{n}.example\r\n\r\n").as_bytes());
+    }
+    for _ in 0..2 {
+        line.client(b"GET / HTTP/1.1\r\nHost: pool.supportxmr.com\r\n\r\n");
+    }
+    let named = line.end().into_iter().filter(|event| matches!(event.body, Body::Named(_)));
+    assert_eq!(named.count(), 1);
 }
