@@ -117,6 +117,9 @@ impl Talk {
         {
             judge.app(app);
         }
+        if direction == Direction::Backward {
+            self.answered(judge);
+        }
         let Some(bytes) = self.opened(direction, bytes, judge) else { return };
         let rest = self.through_socks(direction, &bytes, judge);
         if rest.is_empty() {
@@ -135,6 +138,7 @@ impl Talk {
 
     /// The flow has ended: an unfinished message is judged as far as it came, and its memory given back.
     pub(crate) fn end(&mut self, direction: Direction, pool: &mut Pool, judge: &mut Judge<'_>) {
+        self.answered(judge); // by silence
         let held = if direction == Direction::Forward { self.opening.take() } else { None };
         let Self { readers, session, names, .. } = self;
         if let Some(held) = held {
@@ -219,12 +223,10 @@ impl Talk {
             held.extend_from_slice(bytes);
             Cow::Owned(held)
         };
-        let header = match proxy_header::strip(&all) {
-            Front::Plain => Some(0),
-            Front::Proxied { consumed, .. } => Some(consumed),
-            Front::More => None,
-        };
-        let socks = header.and_then(|header| socks::looks_like_client(all.get(header..)?));
+        // What came along behind must not say more than if it had come later.
+        let seen = all.get(..OPENING).unwrap_or(&all);
+        let header = header_of(seen);
+        let socks = header.and_then(|header| socks::looks_like_client(seen.get(header..)?));
         if socks.is_none() && all.len() < OPENING {
             self.opening = Some(all.into_owned());
             return None;
@@ -241,6 +243,18 @@ impl Talk {
                 Cow::Owned(all)
             }
         })
+    }
+
+    /// The client's turn is over: then a greeting and nothing behind it is SOCKS.
+    fn answered(&mut self, judge: &mut Judge<'_>) {
+        let waits = |held: &mut Vec<u8>| {
+            header_of(held).and_then(|header| held.get(header..)).is_some_and(socks::waits)
+        };
+        let Some(held) = self.opening.take_if(waits) else { return };
+        self.socks = Some(Box::default());
+        judge.app(App::Socks);
+        let greeting = header_of(&held).and_then(|header| held.get(header..)).unwrap_or_default();
+        self.through_socks(Direction::Forward, greeting, judge);
     }
 
     /// Takes a SOCKS handshake off the front; what it leaves is what the tunnel carries.
@@ -276,5 +290,14 @@ impl Talk {
             self.taken[way] = Vec::new();
         }
         Cow::Borrowed(rest)
+    }
+}
+
+/// How long a load balancer's header is, if there is one. `None` while there are too few bytes to say.
+fn header_of(bytes: &[u8]) -> Option<usize> {
+    match proxy_header::strip(bytes) {
+        Front::Plain => Some(0),
+        Front::Proxied { consumed, .. } => Some(consumed),
+        Front::More => None,
     }
 }

@@ -164,13 +164,21 @@ impl Half {
 
 /// Whether `bytes` begin what a SOCKS client sends: `None` while they are too few to say.
 ///
-/// Three bytes can be a greeting of SOCKS 5, so each of them is weighed; SOCKS 4 has to show its whole user.
+/// Three bytes can be a greeting of SOCKS 5, so each of them is weighed, and so is what comes behind it; where nothing does, the next to
+/// speak has to be the proxy (see [`waits`]). SOCKS 4 has to show its whole user.
 pub fn looks_like_client(bytes: &[u8]) -> Option<bool> {
     match *bytes.first()? {
         VERSION_5 => looks_like_greeting(bytes),
         VERSION_4 => looks_like_request_4(bytes),
         _ => Some(false),
     }
+}
+
+/// Whether `bytes` are a greeting of SOCKS 5 and nothing else, which says enough of a client that was answered by now.
+pub fn waits(bytes: &[u8]) -> bool {
+    let whole = matches!(bytes, [VERSION_5, count, methods @ ..] if methods.len() == usize::from(*count));
+    // An eager client would have gone on with a version.
+    whole && looks_like_client(&[bytes, &[VERSION_5]].concat()) == Some(true)
 }
 
 /// The most methods that a greeting is believed to offer; clients offer one to four.
@@ -190,10 +198,12 @@ fn looks_like_greeting(bytes: &[u8]) -> Option<bool> {
         return Some(false);
     }
     cursor.take(count)?;
-    // Without one of these there is no proxy that would agree. An eager client goes on with a password or a request.
-    let usual = methods.iter().any(|method| *method <= METHOD_PASSWORD);
-    let goes_on = matches!(cursor.rest().first(), None | Some(&VERSION_5 | &VERSION_AUTH));
-    Some(usual && goes_on)
+    // Without one of these there is no proxy that would agree.
+    if !methods.iter().any(|method| *method <= METHOD_PASSWORD) {
+        return Some(false);
+    }
+    // An eager client goes on with a password or a request.
+    Some(matches!(cursor.rest().first()?, &VERSION_5 | &VERSION_AUTH))
 }
 
 fn looks_like_request_4(bytes: &[u8]) -> Option<bool> {
@@ -376,7 +386,7 @@ mod tests {
             let line = b"{\"id\":1}\n";
             let (events, tunnel) = whole(&[bytes, line].concat(), Handshake::client);
             assert_eq!((events.as_slice(), tunnel.as_slice()), (&[expected][..], &line[..]));
-            assert_eq!(looks_like_client(bytes), Some(true), "{bytes:?}");
+            assert!(looks_like_client(bytes) == Some(true) || waits(bytes), "{bytes:?}");
         }
     }
 
@@ -406,10 +416,9 @@ mod tests {
 
     #[test]
     fn other_protocols_do_not_look_like_it() {
-        assert_eq!(
-            [looks_like_client(b""), looks_like_client(b"\x05"), looks_like_client(b"\x05\x02\0")],
-            [None; 3]
-        );
+        assert_eq!([&b""[..], b"\x05", b"\x05\x02\0", b"\x05\x01\0"].map(looks_like_client), [None; 4]);
+        assert_eq!([&b""[..], b"\x05", b"\x05\x02\0", b"\x05\x01\0"].map(waits), [false, false, false, true]);
+        assert_eq!([&b"\x05\0"[..], b"\x05\x01\x03", b"\x05\x01\0\x05"].map(waits), [false; 3]);
         for bytes in [
             &b"{\"id\":1}"[..],
             b"\x05\0",
@@ -474,9 +483,7 @@ mod tests {
             let verdicts: Vec<Option<bool>> =
                 (0..=bytes.len()).filter_map(|end| bytes.get(..end)).map(looks_like_client).collect();
             let first = verdicts.iter().flatten().next();
-            // Only a greeting that is whole can still be followed by something that shows it was none.
-            let may_turn = bytes.first() == Some(&VERSION_5) && first == Some(&true);
-            prop_assert!(may_turn || verdicts.iter().flatten().all(|it| Some(it) == first));
+            prop_assert!(verdicts.iter().flatten().all(|it| Some(it) == first));
         }
     }
 }
