@@ -11,15 +11,16 @@ pub struct StreamLimits {
     pub held_bytes: usize,
     /// Delivered bytes kept for comparison, in each reading. 4 KiB: a login message fits several times.
     pub history: usize,
-    /// How often a differing reading is shown again as the stream goes on.
+    /// How often a differing reading is shown again as the stream goes on. 1024: a login cut into single bytes, each after a decoy. Showing
+    /// costs the reading of `history` bytes, some microseconds, once a segment.
     pub presentations: u32,
-    /// How many conflicts and late completions are shown; further ones are counted.
+    /// How many conflicts and late completions are shown; further ones are counted. 1024, for the same reason.
     pub conflicts: u32,
 }
 
 impl Default for StreamLimits {
     fn default() -> Self {
-        Self { held_segments: 64, held_bytes: 64 << 10, history: 4096, presentations: 64, conflicts: 256 }
+        Self { held_segments: 64, held_bytes: 64 << 10, history: 4096, presentations: 1024, conflicts: 1024 }
     }
 }
 

@@ -309,17 +309,18 @@ fn a_conflict_with_what_is_held_shows_both() {
 fn presentations_are_bounded() {
     let mut line = Line::begun(0);
     line.push(0, b"first!").push(0, b"second");
+    let StreamLimits { presentations, conflicts, .. } = StreamLimits::default();
     for turn in 0..500 {
         line.push(6 + 2 * turn, b"ab");
     }
     let repeated = line.rivals().len();
-    assert!(repeated <= 64 + 2, "{repeated}");
+    assert!(repeated <= presentations as usize + 2, "{repeated}");
     for turn in 0..2000_u32 {
         line.push(600, &turn.to_be_bytes());
     }
-    assert!(line.rivals().len() <= repeated + 3 * 256);
+    assert!(line.rivals().len() <= repeated + 3 * conflicts as usize);
     assert_eq!(line.oddities().conflicts, 1 + 2000);
-    assert_eq!(line.oddities().uninspected, 1 + 2000 - 256);
+    assert_eq!(line.oddities().uninspected, 1 + 2000 - conflicts);
 }
 
 /// Cuts `text` at the given places.
