@@ -14,10 +14,17 @@ pub(crate) struct Known {
     pub(crate) name: String,
     /// The name on the pool list behind it, if there is one.
     pub(crate) listed: Option<String>,
-    /// When it was answered.
+    /// When it was answered first.
     pub(crate) at: Timestamp,
-    /// Number of the frame that answered.
+    /// Number of the frame that answered then.
     pub(crate) frame: u64,
+}
+
+impl Known {
+    /// Whether it is the same as another, and no later.
+    fn says_no_less(&self, other: &Self) -> bool {
+        self.name == other.name && self.listed == other.listed && self.at <= other.at
+    }
 }
 
 /// Who asked; nobody in particular stands for the latest of all.
@@ -50,7 +57,12 @@ impl Names {
         for address in &resolution.addresses {
             // A resolver in between hides who asked, so the address alone must do.
             for client in [Some(resolution.client), None] {
-                self.known.put((client, *address), known.clone());
+                let key = (client, *address);
+                // Who is not let through asks again and again, and what has failed since the first answer is told of only later.
+                let stands = self.known.get(&key).is_some_and(|before| before.says_no_less(&known));
+                if !stands {
+                    self.known.put(key, known.clone());
+                }
             }
         }
     }
@@ -82,6 +94,19 @@ mod tests {
         assert_eq!(name([10, 0, 0, 1]), Some("a.example"));
         assert_eq!(name([10, 0, 0, 9]), Some("b.example"));
         assert_eq!(names.find([10, 0, 0, 1].into(), [192, 0, 2, 9].into()), None);
+    }
+
+    #[test]
+    fn the_first_answer_stands_until_there_is_another() {
+        let mut names = Names::new(100);
+        let mut learn = |name, seconds| {
+            names.learn(&answer([10, 0, 0, 1], name, [192, 0, 2, 1]), Timestamp::new(seconds, 0), 7);
+            names.find([10, 0, 0, 1].into(), [192, 0, 2, 1].into()).map(|known| known.at)
+        };
+        assert_eq!(learn("a.example", 20), Some(Timestamp::new(20, 0)));
+        assert_eq!(learn("a.example", 50), Some(Timestamp::new(20, 0)));
+        assert_eq!(learn("a.example", 10), Some(Timestamp::new(10, 0)), "an older file");
+        assert_eq!(learn("b.example", 60), Some(Timestamp::new(60, 0)));
     }
 
     #[test]
