@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use pithead_flow::{Direction, Half, Oddities as StreamOddities};
+use pithead_flow::{Direction, Half, Oddities as StreamOddities, Piece};
 
 use crate::app::App;
 use crate::carriers::proxy_header::{self, Front};
@@ -102,14 +102,23 @@ impl Talk {
         read && self.session.as_ref().is_none_or(|session| !session.is_alerted())
     }
 
-    /// The next bytes of a direction.
-    pub(crate) fn data(
+    /// What came out of a direction's segments.
+    pub(crate) fn take(
         &mut self,
         direction: Direction,
-        bytes: &[u8],
+        piece: Piece<'_>,
         pool: &mut Pool,
         judge: &mut Judge<'_>,
     ) {
+        match piece {
+            Piece::Data(bytes) => self.data(direction, bytes, pool, judge),
+            Piece::Gap(_) => self.gap(direction, pool),
+            Piece::Rival(window) => self.rival(direction, window, pool, judge),
+        }
+    }
+
+    /// The next bytes of a direction.
+    fn data(&mut self, direction: Direction, bytes: &[u8], pool: &mut Pool, judge: &mut Judge<'_>) {
         self.budget = self.budget.saturating_sub(bytes.len() as u64);
         self.read[direction.index()] += bytes.len() as u64;
         if self.readers[direction.index()].is_fresh()
@@ -164,19 +173,13 @@ impl Talk {
     }
 
     /// Bytes are missing in a direction.
-    pub(crate) fn gap(&mut self, direction: Direction, pool: &mut Pool) {
+    fn gap(&mut self, direction: Direction, pool: &mut Pool) {
         self.readers[direction.index()].gap(pool);
         self.turns.spoil();
     }
 
     /// Another reading of recent bytes: read afresh, only for what it proves. If they are not all there was, what came before them counts.
-    pub(crate) fn rival(
-        &mut self,
-        direction: Direction,
-        window: &[u8],
-        pool: &mut Pool,
-        judge: &mut Judge<'_>,
-    ) {
+    fn rival(&mut self, direction: Direction, window: &[u8], pool: &mut Pool, judge: &mut Judge<'_>) {
         let mut reader = Reader::new(direction, false, self.dns);
         let whole = self.read[direction.index()] <= window.len() as u64;
         if !whole && self.readers[direction.index()].doubts() {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use pithead_flow::{Direction, End, Flow, Piece, Segment, Sighting as Frame, StreamLimits};
+use pithead_flow::{Direction, End, Flow, Segment, Sighting as Frame, StreamLimits};
 use pithead_wire::{Flags, Tcp, Timestamp, Udp};
 
 use crate::anchors::{Anchors, Scanner};
@@ -66,9 +66,7 @@ pub struct DetectCounters {
 /// The detector of a worker.
 #[derive(Debug)]
 pub struct Detector {
-    scanner: Scanner,
-    pools: Arc<Pools>,
-    tokens: Tokens,
+    mind: Mind,
     messages: Pool,
     records: Vec<Option<Box<Conversation>>>,
     free: Vec<u32>,
@@ -80,9 +78,7 @@ impl Detector {
     /// A detector that shares its patterns and its pool list with others.
     pub fn new(anchors: &Anchors, pools: Arc<Pools>, limits: Limits) -> Self {
         Self {
-            scanner: anchors.scanner(),
-            pools,
-            tokens: Tokens::default(),
+            mind: Mind { scanner: anchors.scanner(), pools, tokens: Tokens::default() },
             messages: Pool::new(limits.messages),
             records: Vec::new(),
             free: Vec::new(),
@@ -140,7 +136,7 @@ impl Detector {
         const DNS: [u16; 3] = [53, 5353, 5355];
         if DNS.contains(&udp.source_port) || DNS.contains(&udp.destination_port) {
             if let Ok(message) = dns::parse(udp.payload) {
-                self.judge(flow, frame, out).dns(&message, direction);
+                self.mind.judge(flow, frame, out).dns(&message, direction);
             }
         } else if flow.mark.app == App::Unknown.mark()
             && let Some(app) = nodes::datagram(udp.payload)
@@ -253,16 +249,7 @@ impl Detector {
         let way = direction.index();
         let Conversation { halves, talk } = record;
         let limits = self.limits.stream;
-        let mut judge = Judge {
-            scanner: &mut self.scanner,
-            tokens: &mut self.tokens,
-            pools: &self.pools,
-            flow,
-            frame,
-            rival: false,
-            out,
-        };
-        let messages = &mut self.messages;
+        let (mut judge, messages) = (self.mind.judge(flow, frame, out), &mut self.messages);
         let mut sequence = tcp.sequence;
         if tcp.flags.contains(Flags::SYN) {
             sequence = sequence.wrapping_add(1);
@@ -270,18 +257,14 @@ impl Detector {
         }
         if tcp.flags.contains(Flags::ACK) {
             let other = direction.reverse();
-            halves[other.index()].acknowledged(tcp.acknowledgment, &limits, &mut |piece| match piece {
-                Piece::Data(bytes) => talk.data(other, bytes, messages, &mut judge),
-                Piece::Gap(_) => talk.gap(other, messages),
-                Piece::Rival(window) => talk.rival(other, window, messages, &mut judge),
+            halves[other.index()].acknowledged(tcp.acknowledgment, &limits, &mut |piece| {
+                talk.take(other, piece, messages, &mut judge);
             });
         }
         if !tcp.payload.is_empty() {
             let segment = Segment { sequence, payload: tcp.payload, payload_len: tcp.payload_len };
-            halves[way].push(segment, &limits, &mut |piece| match piece {
-                Piece::Data(bytes) => talk.data(direction, bytes, messages, &mut judge),
-                Piece::Gap(_) => talk.gap(direction, messages),
-                Piece::Rival(window) => talk.rival(direction, window, messages, &mut judge),
+            halves[way].push(segment, &limits, &mut |piece| {
+                talk.take(direction, piece, messages, &mut judge);
             });
         }
     }
@@ -290,37 +273,29 @@ impl Detector {
     fn drain(&mut self, record: &mut Conversation, flow: &mut Flow, frame: Frame, out: &mut Vec<Event>) {
         let Conversation { halves, talk } = record;
         let limits = self.limits.stream;
-        let mut judge = Judge {
-            scanner: &mut self.scanner,
-            tokens: &mut self.tokens,
-            pools: &self.pools,
-            flow,
-            frame,
-            rival: false,
-            out,
-        };
-        let messages = &mut self.messages;
+        let (mut judge, messages) = (self.mind.judge(flow, frame, out), &mut self.messages);
         for direction in [Direction::Forward, Direction::Backward] {
-            halves[direction.index()].finish(&limits, &mut |piece| match piece {
-                Piece::Data(bytes) => talk.data(direction, bytes, messages, &mut judge),
-                Piece::Gap(_) => talk.gap(direction, messages),
-                Piece::Rival(window) => talk.rival(direction, window, messages, &mut judge),
+            halves[direction.index()].finish(&limits, &mut |piece| {
+                talk.take(direction, piece, messages, &mut judge);
             });
             talk.end(direction, messages, &mut judge);
         }
         talk.end_turns(&mut judge);
     }
+}
 
+/// What is asked about everything that is read.
+#[derive(Debug)]
+struct Mind {
+    scanner: Scanner,
+    pools: Arc<Pools>,
+    tokens: Tokens,
+}
+
+impl Mind {
     fn judge<'a>(&'a mut self, flow: &'a mut Flow, frame: Frame, out: &'a mut Vec<Event>) -> Judge<'a> {
-        Judge {
-            scanner: &mut self.scanner,
-            tokens: &mut self.tokens,
-            pools: &self.pools,
-            flow,
-            frame,
-            rival: false,
-            out,
-        }
+        let Self { scanner, pools, tokens } = self;
+        Judge { scanner, tokens, pools, flow, frame, rival: false, out }
     }
 }
 
