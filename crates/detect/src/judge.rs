@@ -54,6 +54,20 @@ struct Letter<'a> {
     direction: Direction,
 }
 
+impl Letter<'_> {
+    /// The part that may be JSON. An object in a line of something else is a quotation: no pool takes what stands before it, but for a tag.
+    fn json(&self) -> &[u8] {
+        let object = || self.text.iter().position(|byte| *byte == b'{');
+        match self.shape {
+            Shape::Json => self.text,
+            Shape::Line => object()
+                .and_then(|at| self.text.split_at_checked(at))
+                .filter(|(tag, _)| is_tag(tag))
+                .map_or(&[], |(_, json)| json),
+        }
+    }
+}
+
 impl Judge<'_> {
     /// Judges what a reader found.
     pub(crate) fn found(
@@ -86,27 +100,11 @@ impl Judge<'_> {
     }
 
     fn letter(&mut self, letter: &Letter<'_>, session: &mut Option<Box<Session>>, names: &mut Names) {
-        // An HTTP head without a body was told because of what it says, not because of an anchor.
-        let mut candidates =
-            if letter.text.is_empty() { u64::MAX } else { self.scanner.candidates(letter.text) };
-        if letter.head.is_some_and(|head| head.marks.any() || !head.stratum.is_empty()) {
-            candidates = u64::MAX;
-        }
-        if let Some(session) = session {
-            candidates |= 1 << session.dialect();
-        }
+        let candidates = self.candidates(letter, session.as_deref());
         if candidates == 0 {
             return;
         }
-        let (json, clean) = match letter.shape {
-            Shape::Json => (letter.text, letter.clean),
-            // An object in a line of something else is a quotation: no pool takes what stands before it, but for a tag.
-            Shape::Line => match letter.text.iter().position(|byte| *byte == b'{') {
-                Some(at) if is_tag(&letter.text[..at]) => (&letter.text[at..], letter.clean),
-                _ => (&b""[..], letter.clean),
-            },
-        };
-        let json = self.tokens.read(json);
+        let json = self.tokens.read(letter.json());
         let message = Message {
             text: letter.text,
             json,
@@ -122,8 +120,12 @@ impl Judge<'_> {
             .filter(|(index, _)| candidates >> index & 1 == 1)
             .find_map(|(index, dialect)| Some((index, dialect.examine(&message, known)?)));
         if let Some((dialect, finding)) = verdict {
-            let setting =
-                Setting { direction: letter.direction, clean, rival: self.rival, at: self.frame.at };
+            let setting = Setting {
+                direction: letter.direction,
+                clean: letter.clean,
+                rival: self.rival,
+                at: self.frame.at,
+            };
             let evidence = || Evidence {
                 text: if letter.text.is_empty() { head_text(letter.head) } else { quote(letter.text, json) },
                 direction: letter.direction,
@@ -132,6 +134,16 @@ impl Judge<'_> {
             let outcome = learn(session, dialect, finding, message.id(), setting, evidence);
             self.tell(outcome, session, names);
         }
+    }
+
+    /// The dialects that a letter could belong to, as bits.
+    fn candidates(&mut self, letter: &Letter<'_>, session: Option<&Session>) -> u64 {
+        // An HTTP head without a body was told because of what it says, not because of an anchor.
+        let head_tells = letter.head.is_some_and(|head| head.marks.any() || !head.stratum.is_empty());
+        if letter.text.is_empty() || head_tells {
+            return u64::MAX;
+        }
+        self.scanner.candidates(letter.text) | session.map_or(0, |session| 1 << session.dialect())
     }
 
     /// Lets the dialects without words judge the turns so far. True when one of them knows.
