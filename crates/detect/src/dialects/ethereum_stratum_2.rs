@@ -59,7 +59,7 @@ impl Dialect for EthereumStratum2 {
         };
         match () {
             () if method.is("mining.hello") => hello(message.params()?),
-            () if method.is("mining.set") => set(message.params()?),
+            () if method.is("mining.set") => set(message.params()?, ours.is_some()),
             () if method.is("mining.notify") => job(list(message)?),
             () => ours.and_then(|session| within(message, session)),
         }
@@ -86,11 +86,14 @@ fn greeted(message: &Message<'_>) -> Option<Finding> {
     is_version(message.get("result")?.get("proto")).then(|| Finding::proof(What::Granted(Ask::Subscribe)))
 }
 
-fn set(params: Value<'_>) -> Option<Finding> {
-    let known = ["epoch", "target", "algo", "extranonce"].iter().any(|name| params.get(name).is_some());
-    let facts =
-        Facts { target: text(params.get("target")), algorithm: text(params.get("algo")), ..Facts::default() };
-    known.then(|| Finding::proof(What::Notice).with(facts))
+/// What holds for the jobs to come. The first of a session sets all of it; a later one may change a single value.
+fn set(params: Value<'_>, ours: bool) -> Option<Finding> {
+    let numbers =
+        ["epoch", "target", "extranonce"].iter().filter(|name| digits(params.get(name)) > 0).count();
+    let algorithm = text(params.get("algo"));
+    let facts = Facts { target: text(params.get("target")), algorithm, ..Facts::default() };
+    let known = numbers + usize::from(facts.algorithm.is_some());
+    (numbers > 0 && (known > 1 || ours)).then(|| Finding::proof(What::Notice).with(facts))
 }
 
 /// Job, block number, header hash, and a flag that is a string.
@@ -183,6 +186,8 @@ mod tests {
             r#"{"id":0,"method":"mining.hello","params":{"name":"Ada"}}"#,
             r#"{"id":0,"method":"mining.hello"}"#,
             r#"{"method":"mining.set","params":{"colour":"red"}}"#,
+            r#"{"method":"mining.set","params":{"target":"2000 t","algo":"blast"}}"#,
+            r#"{"method":"mining.set","params":{"target":"2000"}}"#,
             r#"{"method":"mining.notify","params":["a","b","c","0"]}"#,
             r#"{"id":3,"method":"mining.submit","params":["a","b","c"]}"#,
             r#"{"id":1,"result":{"proto":"mining.http"}}"#,

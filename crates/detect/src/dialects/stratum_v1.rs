@@ -12,7 +12,8 @@
 //! Key order, blanks and the kind of `id` vary. `mining.configure` may come first. The methods are those of
 //! <https://github.com/slushpool/stratumprotocol/blob/master/stratum-extensions.mediawiki> and what miners were seen to send.
 
-use super::{account, answer, subscription, text};
+use super::software::is_miner_agent;
+use super::{account, answer, digits, subscription, text};
 use crate::dialect::Dialect;
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::{Kind, Value};
@@ -60,40 +61,67 @@ impl Dialect for StratumV1 {
 
 fn method(message: &Message<'_>) -> Option<Finding> {
     let method = message.method()?.to_string(40);
-    let params = message.params();
+    let params = message.params().filter(|params| !params.is_null());
     let list = params.filter(|params| params.kind() == Kind::Array);
     let at = |place| list.and_then(|list: Value<'_>| list.at(place));
+    // Methods are words, of quarries too; what proves is that the parameters are what a miner or a pool would send.
+    let weigh = |fits: bool, what| if fits { Finding::proof(what) } else { Finding::context(what) };
     let finding = match method.as_str() {
         "mining.subscribe" if params.is_none_or(|params| params.kind() == Kind::Array) => {
-            let agent = || Facts { agent: text(at(0)), ..Facts::default() };
-            Finding::proof(What::Subscribe).with(subscription(message).unwrap_or_else(agent))
+            let facts =
+                subscription(message).unwrap_or_else(|| Facts { agent: text(at(0)), ..Facts::default() });
+            weigh(subscribes(message, list, &facts), What::Subscribe).with(facts)
         }
-        "mining.authorize" | "mining.authorise" => Finding::proof(What::Authorize).with(account(at(0))),
+        "mining.authorize" | "mining.authorise" => {
+            weigh(at(0).is_some_and(|user| user.text().is_some()), What::Authorize).with(account(at(0)))
+        }
         "mining.submit" if list.is_some_and(|list| list.len() >= 2) => {
-            Finding::proof(What::Submit).with(account(at(0)))
+            weigh(holds_digits(list, 4), What::Submit).with(account(at(0)))
         }
-        "mining.configure"
-        | "mining.extranonce.subscribe"
-        | "mining.suggest_difficulty"
-        | "mining.suggest_target"
-        | "mining.get_transactions"
-        | "mining.multi_version" => Finding::proof(What::Request),
+        "mining.configure" => weigh(at(0).is_some_and(|names| names.kind() == Kind::Array), What::Request),
+        "mining.suggest_difficulty" => {
+            weigh(at(0).is_some_and(|wish| wish.number().is_some()), What::Request)
+        }
+        "mining.suggest_target" => weigh(digits(at(0)) >= 4, What::Request),
+        "mining.extranonce.subscribe" | "mining.get_transactions" | "mining.multi_version" => {
+            Finding::proof(What::Request)
+        }
         "mining.ping" | "mining.pong" => Finding::hint(What::Request),
-        "mining.notify" if list.is_some_and(|list| list.len() >= 2) => Finding::proof(What::Job),
+        "mining.notify" if list.is_some_and(|list| list.len() >= 2) => {
+            weigh(holds_digits(list, 32), What::Job)
+        }
         "mining.set_difficulty" => {
-            Finding::proof(What::Notice).with(Facts { difficulty: at(0)?.number(), ..Facts::default() })
+            let difficulty = at(0)?.number();
+            weigh(difficulty.is_some(), What::Notice).with(Facts { difficulty, ..Facts::default() })
         }
         "mining.set_target" => {
-            Finding::proof(What::Notice).with(Facts { target: text(at(0)), ..Facts::default() })
+            let target = text(at(0)).filter(|_| digits(at(0)) >= 4);
+            weigh(target.is_some(), What::Notice).with(Facts { target, ..Facts::default() })
         }
-        "mining.set_extranonce" | "mining.set_version_mask" | "mining.set_goal" => {
-            Finding::proof(What::Notice)
-        }
+        "mining.set_extranonce" | "mining.set_version_mask" => weigh(digits(at(0)) > 0, What::Notice),
+        "mining.set_goal" => Finding::context(What::Notice),
         "client.reconnect" => Finding::hint(What::Notice).with(reconnect(list)),
         "client.show_message" | "client.get_version" => Finding::hint(What::Notice),
         _ => return None,
     };
     Some(finding)
+}
+
+/// Whether a subscription is to work. Over WebSocket anybody subscribes to anything, so there it takes a pool's name or a miner's.
+fn subscribes(message: &Message<'_>, list: Option<Value<'_>>, facts: &Facts) -> bool {
+    let plain = list.is_none_or(|list| {
+        list.items().all(|value| !matches!(value.kind(), Kind::Object | Kind::Array | Kind::Bool))
+    });
+    let named = facts.pool_host.is_some() || facts.agent.as_deref().is_some_and(is_miner_agent);
+    plain && (message.carrier == Carrier::Stream || named)
+}
+
+/// Whether one of the parameters after the first, or what stands in it, is this many hexadecimal digits, or longer.
+fn holds_digits(list: Option<Value<'_>>, least: usize) -> bool {
+    let long = |value: Value<'_>| {
+        digits(Some(value)) >= least || value.items().any(|inner| digits(Some(inner)) >= least)
+    };
+    list.is_some_and(|list| list.items().skip(1).any(long))
 }
 
 /// Where the pool sends its miner: `[host, port, wait]`, or nothing for "here again".
@@ -185,6 +213,31 @@ mod tests {
             r#"{"method":{"mining.notify":1}}"#,
         ] {
             assert_eq!(line(&StratumV1, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn methods_without_what_belongs_to_them_prove_nothing() {
+        for text in [
+            r#"{"method":"mining.subscribe","params":[{"topic":"gold"}]}"#,
+            r#"{"method":"mining.authorize","params":[]}"#,
+            r#"{"method":"mining.submit","params":["shift 2","report"]}"#,
+            r#"{"method":"mining.notify","params":["crusher 4","stopped"]}"#,
+            r#"{"method":"mining.set_difficulty","params":["hard"]}"#,
+            r#"{"method":"mining.set_target","params":["2000 t"]}"#,
+            r#"{"method":"mining.configure","params":["crusher"]}"#,
+        ] {
+            assert_eq!(line(&StratumV1, text).map(|finding| finding.weight), Some(Weight::Context), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_may_be_null_or_missing() {
+        for text in [
+            r#"{"id":1,"method":"mining.subscribe","params":null}"#,
+            r#"{"id":1,"method":"mining.subscribe"}"#,
+        ] {
+            assert_eq!(proof(text), Some(What::Subscribe), "{text}");
         }
     }
 }
