@@ -12,10 +12,10 @@
 //! Claymore's miner writes blanks and puts `worker` first. The same methods over HTTP are getwork's, a dialect of its own.
 //! Source: <https://github.com/ethereum-mining/ethminer>.
 
-use super::{account, answer, text};
+use super::{account, answer, digits, text};
 use crate::dialect::Dialect;
-use crate::finding::{Facts, Finding, What};
-use crate::json::{Kind, Value};
+use crate::finding::{Ask, Facts, Finding, What};
+use crate::json::Value;
 use crate::message::{Carrier, Message};
 use crate::session::Session;
 
@@ -52,7 +52,7 @@ impl Dialect for EthProxy {
         }
         match message.method() {
             Some(_) => request(message),
-            None => work(message).or_else(|| answer(message, session)),
+            None => work(message, session).or_else(|| answer(message, session)),
         }
     }
 }
@@ -63,17 +63,19 @@ fn request(message: &Message<'_>) -> Option<Finding> {
     let at = |place| params.and_then(|params: Value<'_>| params.at(place));
     let worker = text(message.get("worker"));
     Some(match method.as_str() {
-        "eth_submitLogin" | "eth_login" => {
+        login @ ("eth_submitLogin" | "eth_login") => {
             let mut facts = account(at(0));
             facts.worker = worker.or(facts.worker);
-            Finding::proof(What::Authorize).with(facts)
+            // The short name could be a wallet's; only an address makes it a miner's.
+            let mines = login == "eth_submitLogin" || facts.wallet.is_some();
+            if mines { Finding::proof(What::Authorize) } else { Finding::hint(What::Authorize) }.with(facts)
         }
         // A node's own clients ask for work too, so it takes the answer to be sure.
         "eth_getWork" => Finding::hint(What::GetWork),
         "eth_submitWork" if is_share(params?) => {
             Finding::proof(What::Submit).with(Facts { worker, ..Facts::default() })
         }
-        "eth_submitHashrate" if at(0).is_some() => {
+        "eth_submitHashrate" if digits(at(0)) > 0 => {
             Finding::proof(What::Request).with(Facts { worker, ..Facts::default() })
         }
         _ => return None,
@@ -81,21 +83,35 @@ fn request(message: &Message<'_>) -> Option<Finding> {
 }
 
 fn is_share(params: Value<'_>) -> bool {
-    let hex = |place: usize, digits: usize| {
-        params.at(place).and_then(|value| value.text()).is_some_and(|text| text.hex().len() == digits)
-    };
-    hex(1, 64) && hex(2, 64)
+    digits(params.at(1)) == 64 && digits(params.at(2)) == 64
 }
 
 /// Work: header hash, seed hash and boundary, and in later miners the height.
-pub(super) fn work(message: &Message<'_>) -> Option<Finding> {
-    let result = message.get("result").filter(|result| result.kind() == Kind::Array)?;
-    let hashes =
-        result.items().take(3).filter(|value| value.text().is_some_and(|text| text.is_hex(64))).count();
-    if hashes < 3 || result.len() > 5 {
+///
+/// A list of new blocks or transactions looks alike but for the boundary: that of a pool begins with zeros, which a hash does by rare chance.
+/// Another boundary counts for something only in a push or in the answer to who asked for work.
+pub(super) fn work(message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
+    let result = message.get("result").filter(|result| (3..=5).contains(&result.len()))?;
+    let boundary = result.at(2);
+    if !(0..3).all(|place| digits(result.at(place)) == 64) || digits(result.at(3)) == 64 {
         return None;
     }
-    Some(Finding::proof(What::Job).with(Facts { target: text(result.at(2)), ..Facts::default() }))
+    let facts = Facts { target: text(boundary), ..Facts::default() };
+    let low = is_low(boundary) && !is_low(result.at(0));
+    let meant = || {
+        message.id().is_none_or(|id| {
+            id == b"0" || session.and_then(|session| session.asked(id)) == Some(Ask::GetWork)
+        })
+    };
+    match low {
+        true => Some(Finding::proof(What::Job).with(facts)),
+        false => meant().then(|| Finding::hint(What::Job).with(facts)),
+    }
+}
+
+/// Whether a hash is below what the easiest chain of all allows: a difficulty of 2^17 has 17 bits of zeros.
+fn is_low(hash: Option<Value<'_>>) -> bool {
+    hash.and_then(|hash| hash.text()).is_some_and(|hash| hash.hex().starts_with(b"0000"))
 }
 
 #[cfg(test)]
@@ -128,8 +144,15 @@ mod tests {
     #[test]
     fn work_tells_itself_apart() {
         let hash = format!("0x{}", "5e".repeat(32));
-        let push = format!(r#"{{"id":0,"jsonrpc":"2.0","result":["{hash}","{hash}","{hash}"]}}"#);
-        assert_eq!(weight(&push), Some((What::Job, Weight::Proof)));
+        let low = format!("0x{}", "00ab".repeat(16)).replacen("00ab", "0000", 1);
+        let push =
+            |words: &[&str]| format!(r#"{{"id":0,"jsonrpc":"2.0","result":["{}"]}}"#, words.join("\",\""));
+        assert_eq!(weight(&push(&[&hash, &hash, &low])), Some((What::Job, Weight::Proof)));
+        assert_eq!(weight(&push(&[&hash, &hash, &low, "0x12d687"])), Some((What::Job, Weight::Proof)));
+        // A wallet's filter brings new blocks and transactions in the same form.
+        assert_eq!(weight(&push(&[&hash, &hash, &hash])), Some((What::Job, Weight::Hint)));
+        assert_eq!(weight(&push(&[&low, &low, &low])), Some((What::Job, Weight::Hint)));
+        assert_eq!(weight(&push(&[&hash, &hash, &low, &hash])), None);
         let accounts = format!(r#"{{"id":0,"jsonrpc":"2.0","result":["0x{}","0x12"]}}"#, "ab".repeat(20));
         assert_eq!(weight(&accounts), None);
     }
