@@ -14,12 +14,18 @@
 //! <https://github.com/xmrig/xmrig-proxy/blob/master/doc/STRATUM.md>.
 
 use super::software::is_miner_agent;
-use super::{account, answer, is_address, text};
+use super::{account, answer, digits, is_address, text};
 use crate::dialect::Dialect;
 use crate::finding::{Ask, Facts, Finding, Weight, What};
 use crate::json::{Kind, Value};
 use crate::message::{Carrier, Message};
 use crate::session::Session;
+
+/// Digits of the shortest blob to be hashed; xmrig takes none of less than 43 bytes, and a hash has 32.
+const BLOB: usize = 86;
+
+/// What pools say of a login, and others do not.
+const REFUSALS: &[&str] = &["payment address", "wallet address", "mining address"];
 
 pub(crate) struct CryptoNote;
 
@@ -86,7 +92,8 @@ fn login(params: Value<'_>) -> Option<Finding> {
     user.text()?;
     let agent = text(params.get("agent"));
     let algorithm = params.get("algo").and_then(|list| list.at(0)?.text()).map(|name| name.to_string(32));
-    let mines = is_address(Some(user))
+    // Ethereum's addresses and tokens in hexadecimal digits are what people sign in with elsewhere.
+    let mines = (is_address(Some(user)) && !is_key(&user.text()?.to_string(80)))
         || agent.as_deref().is_some_and(is_miner_agent)
         || algorithm.as_deref().is_some_and(|name| ALGORITHMS.iter().any(|start| name.starts_with(start)));
     // The list says what the miner could do, the job what it does: only a list of one tells the algorithm.
@@ -100,24 +107,26 @@ fn login(params: Value<'_>) -> Option<Finding> {
     Some(if mines { Finding::proof(What::Authorize) } else { Finding::hint(What::Authorize) }.with(facts))
 }
 
+/// Whether an account is nothing but 20 or 32 bytes in hexadecimal digits.
+fn is_key(user: &str) -> bool {
+    let digits = user.strip_prefix("0x").unwrap_or(user);
+    matches!(digits.len(), 40 | 64) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn submit(params: Value<'_>) -> Option<Finding> {
-    let hex = |name: &str, least: usize| {
-        params.get(name).and_then(|value| value.text()).is_some_and(|text| text.hex().len() >= least)
-    };
-    (params.get("job_id").is_some() && hex("nonce", 8) && hex("result", 32))
-        .then(|| Finding::proof(What::Submit))
+    let fits = matches!(digits(params.get("nonce")), 8 | 16 | 24) && digits(params.get("result")) == 64;
+    (params.get("job_id").is_some() && fits).then(|| Finding::proof(What::Submit))
 }
 
 /// A job is one where there is something to hash, by name, up to a target.
 fn job(job: Value<'_>) -> Option<Finding> {
     let blob = job.get("blob")?.text()?;
     job.get("job_id")?;
-    let target = job.get("target")?;
-    if blob.hex().len() < 64 {
+    let target = job.get("target").filter(|target| (4..=64).contains(&digits(Some(*target))))?;
+    if blob.hex().len() < BLOB {
         return None;
     }
-    let target = target.text().filter(|target| !target.hex().is_empty()).map(|target| target.to_string(64));
-    let facts = Facts { target, algorithm: text(job.get("algo")), ..Facts::default() };
+    let facts = Facts { target: text(Some(target)), algorithm: text(job.get("algo")), ..Facts::default() };
     Some(Finding::proof(What::Job).with(facts))
 }
 
@@ -126,14 +135,16 @@ fn reply(message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
     if let Some(given) = result.and_then(|result| result.get("job")).and_then(job) {
         return Some(Finding { what: What::Granted(Ask::Authorize), ..given });
     }
+    // To `getjob` the answer is the job itself.
+    if let Some(given) = result.and_then(job) {
+        return Some(given);
+    }
     let found = answer(message, session)?;
     // Many services answer a login; before the session is certain only a pool's words count.
     let certain = session.is_some_and(Session::is_alerted);
     let pools_word = message.error().and_then(|error| text(error.get("message"))).is_some_and(|text| {
         let text = text.to_ascii_lowercase();
-        ["payment address", "wallet address", "address provided", "low difficulty", "mining"]
-            .iter()
-            .any(|word| text.contains(word))
+        REFUSALS.iter().any(|words| text.contains(words))
     });
     match (pools_word, certain) {
         (true, _) => Some(Finding { weight: Weight::Hint, ..found }),
@@ -200,8 +211,32 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_was_asked_for_is_one() {
+        let text = format!(
+            r#"{{"id":4,"result":{{"blob":"{}","job_id":"q","target":"b88d0600"}}}}"#,
+            "0e".repeat(76)
+        );
+        assert_eq!(weight(&text), Some((What::Job, Weight::Proof)));
+    }
+
+    #[test]
+    fn signing_in_with_a_key_is_no_proof() {
+        for user in [format!("0x{}", "9c".repeat(20)), "3d".repeat(32)] {
+            let text = format!(r#"{{"id":1,"method":"login","params":{{"login":"{user}"}}}}"#);
+            assert_eq!(weight(&text), Some((What::Authorize, Weight::Hint)), "{text}");
+        }
+    }
+
+    #[test]
     fn other_peoples_jobs_are_not() {
+        let hash = "a7".repeat(32);
         for text in [
+            &*format!(r#"{{"method":"job","params":{{"job_id":"7","blob":"{hash}","target":"b88d0600"}}}}"#),
+            &format!(
+                r#"{{"method":"job","params":{{"job_id":"7","blob":"{hash}{hash}","target":"x86_64"}}}}"#
+            ),
+            &format!(r#"{{"method":"submit","params":{{"job_id":"7","nonce":"{hash}","result":"{hash}"}}}}"#),
+            r#"{"method":"submit","params":{"job_id":"7","nonce":"deadbeef","result":"c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4"}}"#,
             r#"{"method":"job","params":{"job_id":"7","name":"nightly backup"}}"#,
             r#"{"method":"submit","params":{"job_id":"7","form":"login"}}"#,
         ] {

@@ -21,6 +21,9 @@ use crate::json::{Kind, Value};
 use crate::message::{Carrier, Message};
 use crate::session::Session;
 
+/// Beginnings of agents that mine nothing but Grin and its kin, in lower case.
+const AGENTS: &[&str] = &["grin-miner", "gringoldminer", "grinpro", "grin/", "mwc-miner", "epic-miner"];
+
 pub(crate) struct Grin;
 
 impl Dialect for Grin {
@@ -77,7 +80,8 @@ fn login(message: &Message<'_>) -> Option<Finding> {
     let agent = text(params.get("agent"))?;
     let facts = account(Some(user));
     let stratum = message.get("id").and_then(|id| id.text()).is_some_and(|id| id.is("Stratum"));
-    let grin = agent.to_ascii_lowercase().starts_with("grin") || facts.coin.as_deref() == Some("GRIN");
+    let lower = agent.to_ascii_lowercase();
+    let grin = AGENTS.iter().any(|start| lower.starts_with(start)) || facts.coin.as_deref() == Some("GRIN");
     (stratum || grin).then(|| Finding::proof(What::Authorize).with(Facts { agent: Some(agent), ..facts }))
 }
 
