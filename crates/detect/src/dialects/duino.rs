@@ -23,29 +23,9 @@ use crate::session::Session;
 /// The longest line that is looked at; none has more than 130 bytes, but old miners run several together.
 const LINE: usize = 512;
 
-/// Levels of difficulty that official miners ask for.
-const LEVELS: &[&str] = &[
-    "LOW",
-    "MEDIUM",
-    "NET",
-    "EXTREME",
-    "AVR",
-    "DUE",
-    "ARM",
-    "MEGA",
-    "ESP8266",
-    "ESP8266H",
-    "ESP8266N",
-    "ESP8266NH",
-    "ESP32",
-    "ESP32S",
-    "PI",
-    "PICO",
-    "RP2040",
-    "STM32",
-    "WEB",
-    "LOWJOB",
-];
+/// Levels of difficulty that are named after a chip. The others that official miners ask for, such as LOW and MEDIUM, are words of every queue.
+const CHIPS: &[&str] =
+    &["AVR", "ESP8266", "ESP8266H", "ESP8266N", "ESP8266NH", "ESP32", "ESP32S", "RP2040", "STM32"];
 
 pub(crate) struct Duino;
 
@@ -97,7 +77,7 @@ fn request(line: &str) -> Option<Finding> {
     }
     let level = parts.next().unwrap_or_default();
     let facts = Facts { user: Some(user.to_owned()), coin: Some("DUCO".to_owned()), ..Facts::default() };
-    let known = LEVELS.contains(&level) && parts.next().is_some();
+    let known = CHIPS.contains(&level) && parts.next().is_some();
     Some(if known { Finding::proof(What::GetWork) } else { Finding::hint(What::GetWork) }.with(facts))
 }
 
@@ -179,6 +159,10 @@ mod tests {
     fn a_request_without_level_or_key_waits_for_a_job() {
         assert!(is_anchored(&Duino, "JOB,revox"));
         assert_eq!(line(&Duino, "JOB,revox").map(|finding| finding.weight), Some(Weight::Hint));
+        assert_eq!(
+            line(&Duino, "JOB,invoice42,LOW,printer3").map(|finding| finding.weight),
+            Some(Weight::Hint)
+        );
         assert_eq!(mining(&[(true, "JOB,revox"), (false, "GOOD")]), None);
         assert!(mining(&[(true, "JOB,revox"), (false, JOB)]).is_some());
         assert!(mining(&[(true, "JOB,revox"), (false, &format!("2.7{JOB}"))]).is_some());

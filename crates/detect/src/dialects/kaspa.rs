@@ -74,7 +74,8 @@ fn authorize(params: Value<'_>) -> Option<Finding> {
 }
 
 fn extranonce(params: Value<'_>) -> Option<Finding> {
-    (digits(params.at(0)) > 0 && is_number(params.at(1))).then(|| Finding::proof(What::Notice))
+    let finding = if is_number(params.at(1)) { Finding::proof } else { Finding::hint };
+    (digits(params.at(0)) > 0).then(|| finding(What::Notice))
 }
 
 fn job(params: Value<'_>) -> Option<Finding> {

@@ -120,6 +120,8 @@ pub(crate) fn subscription(message: &Message<'_>) -> Option<Facts> {
     let params = list(message).filter(|_| message.is_method("mining.subscribe"))?;
     let agent = text(params.at(0))?;
     let host = text(params.at(2)).filter(|host| !host.contains(' '))?;
+    // Miners that keep the pool as it was configured send the scheme along.
+    let host = host.rsplit_once("://").map_or(host.as_str(), |(_, host)| host).to_owned();
     let port = u16::try_from(params.at(3)?.unsigned()?).ok()?;
     Some(Facts { agent: Some(agent), pool_host: Some(host), pool_port: Some(port), ..Facts::default() })
 }
@@ -150,9 +152,14 @@ pub(crate) fn answer(message: &Message<'_>, session: Option<&Session>) -> Option
     let ask = session?.asked(message.id()?)?;
     let result = message.get("result");
     let empty = result.is_none_or(|result| result.is_null());
-    let no = message.error().is_some()
-        || result.and_then(|result| result.bool()) == Some(false)
-        || (empty && matches!(ask, Ask::Authorize | Ask::Subscribe | Ask::Submit));
+    // Some pools send an empty error with their yes, and some a remark.
+    let no = match result.and_then(|result| result.bool()) {
+        Some(yes) => !yes,
+        None => {
+            message.error().is_some()
+                || (empty && matches!(ask, Ask::Authorize | Ask::Subscribe | Ask::Submit))
+        }
+    };
     Some(Finding::context(if no { What::Denied(ask) } else { What::Granted(ask) }))
 }
 
@@ -302,7 +309,7 @@ mod tests {
         r#"{"id":1,"method":"login","params":{"login":"x","agent":"grin-miner"}}"#,
         r#"{"id":1,"method":"ckb_submitHashrate","params":"0x1"}"#,
         r#"shake~{"addr":"x","algos":["xel/0"]}"#,
-        "JOB,user,LOW,None",
+        "JOB,user,AVR,None",
     ];
 
     fn texts() -> impl Strategy<Value = String> {
