@@ -251,42 +251,14 @@ impl FlowTable {
             return None;
         }
         self.counters.flows += 1;
-        let protocol = packet.transport.protocol();
-        let state = match &packet.transport {
-            Transport::Tcp(_) if opening.is_some() => State::New,
-            Transport::Tcp(_) => State::Established,
-            _ => State::Datagrams,
-        };
-        // An answer to a SYN that was not seen names the initiator all the same.
-        let answers = matches!(&packet.transport, Transport::Tcp(tcp) if tcp.flags.contains(Flags::SYN.union(Flags::ACK)));
-        let (source, destination) = if answers { (destination, source) } else { (source, destination) };
-        let flow = Flow {
-            key,
-            next_in_slot: NONE,
-            dead: false,
-            source,
-            destination,
-            protocol,
-            state,
-            flags: [Flags::default(); 2],
-            tags: packet.tags,
-            interface: seen.interface,
-            first: seen.at,
-            last: seen.at,
-            first_frame: seen.sequence,
-            last_frame: seen.sequence,
-            last_number: seen.number,
-            packets: [0; 2],
-            bytes: [0; 2],
-            isn: [None; 2],
-            mark: Mark::default(),
-        };
+        let flow = fresh(key, source, destination, packet, seen, opening.is_some());
+        let deadline = seen.at.after(self.timeouts.of(flow.state));
         let index = self.place(flow, over);
         let hasher = &self.hasher;
         let flows = &self.flows;
         self.index.insert_unique(hash, index, |&other| hasher.hash_one(flows[other as usize].key));
         if over.is_none() {
-            self.hang(index, seen.at.after(self.timeouts.of(state)), seen.at);
+            self.hang(index, deadline, seen.at);
         }
         Some(index)
     }
@@ -372,6 +344,47 @@ impl FlowTable {
         }
         self.ended.push((flow.clone(), reason, at));
         flow.dead = true;
+    }
+}
+
+/// A flow that a packet begins, with nothing counted yet. `opens`: with a SYN.
+fn fresh(
+    key: Key,
+    source: SocketAddr,
+    destination: SocketAddr,
+    packet: &Packet<'_>,
+    seen: Sighting,
+    opens: bool,
+) -> Flow {
+    let state = match &packet.transport {
+        Transport::Tcp(_) if opens => State::New,
+        Transport::Tcp(_) => State::Established,
+        _ => State::Datagrams,
+    };
+    // An answer to a SYN that was not seen names the initiator all the same.
+    let answers =
+        matches!(&packet.transport, Transport::Tcp(tcp) if tcp.flags.contains(Flags::SYN.union(Flags::ACK)));
+    let (source, destination) = if answers { (destination, source) } else { (source, destination) };
+    Flow {
+        key,
+        next_in_slot: NONE,
+        dead: false,
+        source,
+        destination,
+        protocol: packet.transport.protocol(),
+        state,
+        flags: [Flags::default(); 2],
+        tags: packet.tags,
+        interface: seen.interface,
+        first: seen.at,
+        last: seen.at,
+        first_frame: seen.sequence,
+        last_frame: seen.sequence,
+        last_number: seen.number,
+        packets: [0; 2],
+        bytes: [0; 2],
+        isn: [None; 2],
+        mark: Mark::default(),
     }
 }
 
