@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pithead_detect::pools::{Entry, Pools};
-use pithead_detect::{Body, DetectCounters, Event, Mining, Oddities, Sighting, Where};
-use pithead_flow::{Direction, HostTable, Summary, TableCounters};
+use pithead_detect::{App, Body, DetectCounters, Event, Mining, Oddities, Sighting, Where};
+use pithead_flow::{Direction, End, HostTable, Summary, TableCounters};
 use pithead_output::{
     AlertRecord, Blocked, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord, NameSource,
     Origin, Pool, Record, RecordBody, Signature, StatsRecord, Verdict,
@@ -184,21 +184,13 @@ impl Aggregator {
             Body::Unanswered { reset, end } => {
                 let Some((blocked, pool)) = self.block(&flow, reset) else { return };
                 self.alerts += 1;
-                let (verdict, pool) = (Verdict::Blocked(Box::new(blocked)), Some(pool));
-                let alert = AlertRecord {
-                    flow: flow.clone(),
-                    app,
-                    signature: Signature::of(&verdict),
-                    verdict: verdict.clone(),
-                    pool: pool.clone(),
-                };
-                sink(Record { at, origin: origin.clone(), body: RecordBody::Alert(Box::new(alert)) });
                 // Its worker does not know that it was alerted, so its end is told of here.
                 if self.all_flows {
                     self.told.put(flow.id, ());
                 }
-                let (end, verdict, oddities) = (Some(end), Some(verdict), Oddities::default());
-                RecordBody::Flow(Box::new(FlowRecord { flow, app, end, verdict, pool, oddities }))
+                let (alert, end) = blocked_records(flow, app, blocked, pool, end);
+                sink(Record { at, origin: origin.clone(), body: alert });
+                end
             }
         };
         sink(Record { at, origin, body });
@@ -287,6 +279,27 @@ impl Aggregator {
         };
         self.blocked.put((client.ip(), server, listed), ()).then_some((blocked, pool))
     }
+}
+
+/// The alert of a blocked flow, and its end.
+fn blocked_records(
+    flow: Summary,
+    app: App,
+    blocked: Blocked,
+    pool: Pool,
+    end: End,
+) -> (RecordBody, RecordBody) {
+    let (verdict, pool) = (Verdict::Blocked(Box::new(blocked)), Some(pool));
+    let alert = AlertRecord {
+        flow: flow.clone(),
+        app,
+        signature: Signature::of(&verdict),
+        verdict: verdict.clone(),
+        pool: pool.clone(),
+    };
+    let (end, verdict, oddities) = (Some(end), Some(verdict), Oddities::default());
+    let end = FlowRecord { flow, app, end, verdict, pool, oddities };
+    (RecordBody::Alert(Box::new(alert)), RecordBody::Flow(Box::new(end)))
 }
 
 /// Whether a connection to this port of a listed name is to a miner's door: its web site is another thing.
