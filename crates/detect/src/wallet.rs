@@ -38,6 +38,12 @@ const SHAPES: &[Shape] = &[
     ("xel:", Alphabet::Base32, 63, 64, Some("XEL")),
     ("zs1", Alphabet::Base32, 78, 78, Some("ZEC")),
     ("u1", Alphabet::Base32, 100, 220, Some("ZEC")),
+    ("karlsen:", Alphabet::Base32, 69, 71, Some("KLS")),
+    ("pyrin:", Alphabet::Base32, 67, 69, Some("PYI")),
+    ("bitcoincash:", Alphabet::Base32, 54, 54, Some("BCH")),
+    ("aleo1", Alphabet::Base32, 63, 63, Some("ALEO")),
+    ("dgb1", Alphabet::Base32, 43, 63, Some("DGB")),
+    ("vtc1", Alphabet::Base32, 43, 63, Some("VTC")),
     ("zeph", Alphabet::Base58, 90, 110, Some("ZEPH")),
     ("ZEPH", Alphabet::Base58, 90, 110, Some("ZEPH")),
     ("k:", Alphabet::Hex, 66, 66, Some("KDA")),
@@ -69,12 +75,17 @@ const SHAPES: &[Shape] = &[
     ("", Alphabet::Hex, 64, 64, None),
 ];
 
+/// The longest word before a colon that belongs to an address: `bitcoincash`.
+const SCHEME: usize = 11;
+/// Digits of a payment's id, of the short kind and of the long.
+const PAYMENT: [usize; 2] = [16, 64];
+
 /// Takes an account name apart: an address, then perhaps `.worker`, `/worker` or `+difficulty`.
 pub fn account(user: &str) -> Option<Account<'_>> {
     // A prefix such as `solo:` or a second wallet after `;` is a pool's own notation.
     let user = user.strip_prefix("solo:").unwrap_or(user);
     let (start, scheme) = match user.find(':') {
-        Some(colon) if colon < 8 && colon + 1 < user.len() => (colon + 1, true),
+        Some(colon) if colon <= SCHEME && colon + 1 < user.len() => (colon + 1, true),
         _ => (0, false),
     };
     let end =
@@ -85,8 +96,16 @@ pub fn account(user: &str) -> Option<Account<'_>> {
         rest.get(1..).filter(|_| rest.starts_with(['.', '/', '_'])).filter(|worker| !worker.is_empty());
     let worker = worker
         .map(|worker| worker.split(['/', '+']).next().unwrap_or(worker))
+        .map(machine)
         .filter(|worker| !worker.is_empty());
     Some(Account { wallet, coin, worker })
+}
+
+/// What names the machine in what follows an address: Monero's pools let an id for payments stand in between.
+fn machine(rest: &str) -> &str {
+    let (first, machine) = rest.split_once('.').unwrap_or((rest, ""));
+    let payment = PAYMENT.contains(&first.len()) && first.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if payment { machine } else { rest }
 }
 
 /// The coin of an address; `Some(None)` if it is an address of which coin cannot be told.
@@ -127,6 +146,14 @@ mod tests {
             Some((42, None, Some("gpu")))
         );
         assert_eq!(parts(&format!("kaspa:q{}.w", "z".repeat(60))), Some((67, Some("KAS"), Some("w"))));
+        let paid = "0d".repeat(32);
+        assert_eq!(
+            parts(&format!("{monero}.{paid}.rig7/a@b.example")),
+            Some((95, Some("XMR"), Some("rig7")))
+        );
+        assert_eq!(parts(&format!("{monero}.{paid}")), Some((95, Some("XMR"), None)));
+        assert_eq!(parts(&format!("bitcoincash:q{}.w", "z".repeat(41))), Some((54, Some("BCH"), Some("w"))));
+        assert_eq!(parts(&format!("karlsen:q{}", "z".repeat(60))), Some((69, Some("KLS"), None)));
         assert_eq!(parts(&format!("XMR:{monero}.w")), Some((99, Some("XMR"), Some("w"))));
     }
 
