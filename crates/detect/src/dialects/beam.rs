@@ -79,7 +79,9 @@ fn login(message: &Message<'_>) -> Option<Finding> {
         return Some(Finding::hint(What::Authorize));
     }
     let facts = Facts { wallet: Some(address.to_owned()), ..account(message.get("api_key")) };
-    let finding = if is_for(message, "login") { Finding::proof } else { Finding::hint };
+    // Keys of other services are as long; miners speak JSON-RPC by name, and straight over TCP.
+    let named = is_for(message, "login") && message.get("jsonrpc").is_some();
+    let finding = if named && message.carrier == Carrier::Stream { Finding::proof } else { Finding::hint };
     Some(finding(What::Authorize).with(facts))
 }
 
@@ -165,6 +167,8 @@ mod tests {
         let text = r#"{"method":"login","api_key":"skjdb7343636gucgjdjgd","id":"login","jsonrpc":"2.0"}"#;
         let finding = line(&Beam, text).expect("a hint");
         assert_eq!((finding.weight, finding.facts), (Weight::Hint, Facts::default()));
+        let key = format!(r#"{{"method":"login","api_key":"{}","id":"login"}}"#, "5e".repeat(32));
+        assert_eq!(says(&key), Some((What::Authorize, Weight::Hint)));
         let told = mining(&[
             (true, text),
             (false, r#"{"id":"login","method":"result","code":0,"description":"Login successful"}"#),

@@ -57,7 +57,7 @@ impl Dialect for Ckb {
         match () {
             () if method.is("ckb_submitLogin") => login(message.params()?),
             () if method.is("ckb_submitWork") => share(message.params()?),
-            () if method.is("ckb_submitHashrate") => Some(Finding::proof(What::Request)),
+            () if method.is("ckb_submitHashrate") => rate(message.params()?),
             // A word that its own node might be asked with.
             () if method.is("ckb_getWork") => Some(Finding::hint(What::GetWork)),
             () => None,
@@ -81,6 +81,11 @@ fn login(params: Value<'_>) -> Option<Finding> {
 fn share(params: Value<'_>) -> Option<Finding> {
     (digits(params.get("pow_hash")) == 64 && digits(params.get("nonce")) > 0)
         .then(|| Finding::proof(What::Submit))
+}
+
+/// A hash rate, by itself or in a list.
+fn rate(params: Value<'_>) -> Option<Finding> {
+    (digits(params.at(0).or(Some(params))) > 0).then(|| Finding::proof(What::Request))
 }
 
 fn work(message: &Message<'_>) -> Option<Finding> {
@@ -141,6 +146,7 @@ mod tests {
             r#"{"id":1,"result":{"pow_hash":"0x5e","target":"0x5e"}}"#,
             r#"{"id":1,"method":"get_transaction","params":["ckb_submitLogin"]}"#,
             r#"{"id":1,"method":"ckb_submitLogin","params":["a"]}"#,
+            r#"{"id":1,"method":"ckb_submitHashrate","params":[]}"#,
         ] {
             assert_eq!(says(text), None, "{text}");
         }
