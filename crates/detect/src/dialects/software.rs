@@ -42,7 +42,6 @@ const SOFTWARE: &[Software] = &[
     any("meta-miner"),
     any("xlarig"),
     any("rhminer"),
-    any("grandma"),
     any("deepminer"),
     any("coinhive"),
     any("minergate"),
@@ -138,6 +137,7 @@ mod tests {
             "Mozilla/5.0 (X11; Linux) xmrig",
             "Go-http-client/1.1",
             "Phoenix CRM/2",
+            "Grandmaster Chess/3.1",
             "Staking/1",
             "c",
         ] {
