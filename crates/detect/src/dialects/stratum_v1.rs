@@ -144,7 +144,7 @@ fn subscribed(message: &Message<'_>) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{is_anchored, line};
+    use super::super::testing::{is_anchored, line, mining};
     use super::*;
     use crate::finding::Weight;
 
@@ -201,6 +201,29 @@ mod tests {
             facts,
             Some(Facts { user: Some("team.rig1".into()), worker: Some("rig1".into()), ..Facts::default() })
         );
+    }
+
+    #[test]
+    fn shares_are_counted_by_answers_of_every_form() {
+        let share = |id: &str| {
+            format!(
+                r#"{{"id":{id},"method":"mining.submit","params":["u.w","j","00000000","5f5e1000","DEADBEEF"]}}"#
+            )
+        };
+        let told = mining(&[
+            (true, &share("4")),
+            (false, r#"{"id":4,"result":true,"error":[]}"#),
+            (true, &share("\"c-5\"")),
+            (false, r#"{"result":true,"id":"c-5","error":null,"jsonrpc":"2.0"}"#),
+            (true, &share("6")),
+            (false, r#"{"id":6,"result":false,"error":null}"#),
+            (true, &share("7")),
+            (false, r#"{"id":7,"result":null,"error":[23,"Low difficulty share",null]}"#),
+            (true, &share("8")),
+            (false, r#"{"id":8,"error":{"code":21,"message":"Job not found"}}"#),
+        ])
+        .expect("a miner");
+        assert_eq!((told.shares.sent, told.shares.accepted, told.shares.rejected), (5, 2, 3));
     }
 
     #[test]
