@@ -43,8 +43,8 @@ pub struct Config {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RawConfig {
-    home_net: Option<Vec<String>>,
-    checksums: Option<String>,
+    home_net: Option<Vec<RawNet>>,
+    checksums: Option<RawChecksums>,
     pool_lists: Vec<PathBuf>,
     flows: RawFlows,
     fragments: RawFragments,
@@ -52,6 +52,36 @@ struct RawConfig {
     detect: RawDetect,
     hosts: RawHosts,
     names: RawNames,
+}
+
+/// A network, read where it is written, so that an error names its line.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct RawNet(IpNet);
+
+impl TryFrom<String> for RawNet {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        home_net(&text).map(Self)
+    }
+}
+
+/// What to do about checksums, likewise.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct RawChecksums(Checksums);
+
+impl TryFrom<String> for RawChecksums {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        match text.as_str() {
+            "ignore" => Ok(Self(Checksums::Ignore)),
+            "verify" => Ok(Self(Checksums::Verify)),
+            other => bail!("checksums = \"{other}\": must be \"ignore\" or \"verify\""),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -128,16 +158,12 @@ impl Config {
         let (flows, fragments, streams, detect) =
             (Timeouts::default(), FragmentLimits::default(), StreamLimits::default(), Limits::default());
         let seconds = |given: Option<u64>, default: Duration| given.map_or(default, Duration::from_secs);
-        let home: Vec<&str> = match &raw.home_net {
-            Some(nets) => nets.iter().map(String::as_str).collect(),
-            None => HOME_NET.to_vec(),
+        let home = match raw.home_net {
+            Some(nets) => nets.into_iter().map(|net| net.0).collect(),
+            None => home_nets(HOME_NET.iter().copied())?,
         };
         let settings = Settings {
-            checksums: match raw.checksums.as_deref() {
-                None | Some("ignore") => Checksums::Ignore,
-                Some("verify") => Checksums::Verify,
-                Some(other) => bail!("checksums = \"{other}\": must be \"ignore\" or \"verify\""),
-            },
+            checksums: raw.checksums.map_or(Checksums::Ignore, |checksums| checksums.0),
             // A flow takes about 300 bytes here, so a full table 300 MB.
             max_flows: raw.flows.max.unwrap_or(1_000_000),
             timeouts: Timeouts {
@@ -165,7 +191,7 @@ impl Config {
             },
             all_flows: false,
             hosts: false,
-            home: home_nets(home)?,
+            home,
         };
         Ok(Self {
             settings,
@@ -192,14 +218,14 @@ impl Config {
 
 /// Networks as they are written: `10.0.0.0/8`, or an address alone.
 pub fn home_nets<'a>(nets: impl IntoIterator<Item = &'a str>) -> Result<Vec<IpNet>> {
-    nets.into_iter()
-        .map(|net| {
-            let net = net.trim();
-            net.parse()
-                .or_else(|_| net.parse::<std::net::IpAddr>().map(IpNet::from))
-                .map_err(|_| anyhow!("home net \"{net}\" is not a network such as 10.0.0.0/8"))
-        })
-        .collect()
+    nets.into_iter().map(home_net).collect()
+}
+
+fn home_net(net: &str) -> Result<IpNet> {
+    let net = net.trim();
+    net.parse()
+        .or_else(|_| net.parse::<std::net::IpAddr>().map(IpNet::from))
+        .map_err(|_| anyhow!("home net \"{net}\" is not a network such as 10.0.0.0/8"))
 }
 
 fn line_and_column(text: &str, at: usize) -> (usize, usize) {
@@ -242,6 +268,6 @@ mod tests {
         let kind = format!("{:#}", read("[flows]\nmax = \"many\"\n").expect_err("a text for a number"));
         assert!(kind.contains("line 2 column 7"), "{kind}");
         let net = format!("{:#}", read("home_net = [\"10.0.0.0/99\"]\n").expect_err("no network"));
-        assert!(net.contains("10.0.0.0/99"), "{net}");
+        assert!(net.contains("line 1 column 12: home net \"10.0.0.0/99\""), "{net}");
     }
 }

@@ -10,8 +10,8 @@ fn a_wrong_configuration_is_named_by_place() {
         ("[flows]\nmax = 7\nmxa = 8\n", "line 3 column 1", "mxa"),
         ("[flows]\nmax = \"many\"\n", "line 2 column 7", "invalid type"),
         ("home_net = [\n", "line", "column"),
-        ("checksums = \"maybe\"\n", "", "must be \"ignore\" or \"verify\""),
-        ("home_net = [\"10.0.0.0/99\"]\n", "", "10.0.0.0/99"),
+        ("checksums = \"maybe\"\n", "line 1 column 13", "must be \"ignore\" or \"verify\""),
+        ("# ours\nhome_net = [\"10.0.0.0/99\"]\n", "line 2 column 12", "10.0.0.0/99"),
         ("[flows]\nmax = -1\n", "line 2 column 7", "-1"),
     ] {
         let path = scratch.file("p.toml", text).display().to_string();
