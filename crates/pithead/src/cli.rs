@@ -14,7 +14,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
         Reads frames from capture files and says which hosts mine, for which pool, with which software, and how it knows.",
     after_help = "Exit status: 0 when all went well, miners or not; 1 for an error; 2 for a wrong command line; \
         3 when events differ from those expected.",
-    disable_help_subcommand = true,
     arg_required_else_help = true
 )]
 pub struct Cli {
@@ -48,7 +47,7 @@ pub struct Common {
     /// Networks whose addresses are ours [default: private, link-local and carrier-grade NAT ones]
     #[arg(long, value_name = "CIDR,...", value_delimiter = ',')]
     pub home_net: Vec<String>,
-    /// What to do about checksums
+    /// What to do about checksums [default: ignore]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub checksums: Option<ChecksumsArg>,
 }

@@ -1,6 +1,7 @@
 //! `pithead check`: what the pool list makes of a name, or the dialects of a line.
 
 use std::io::Read;
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -13,28 +14,85 @@ use super::print;
 use crate::cli::CheckArgs;
 use crate::config::Config;
 
+/// The most that is read from standard input: 1 MiB holds every message there is, and a long list of names.
+const INPUT_BYTES: u64 = 1 << 20;
+
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let config = match &args.config {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
-    let mut text = args.text.clone();
-    if text == "-" {
-        text.clear();
+    let check =
+        Check { pools: config.pools()?, anchors: Anchors::new().context("cannot compile the patterns")? };
+    let answer = if args.text == "-" {
+        let mut text = String::new();
         std::io::stdin()
             .lock()
-            .take(1 << 20)
+            .take(INPUT_BYTES)
             .read_to_string(&mut text)
             .context("cannot read standard input")?;
-    }
-    let text = text.trim();
-    match Name::from_bytes(text.as_bytes()) {
-        Some(name) if text.contains('.') && !text.contains(char::is_whitespace) => {
-            print(&about_name(&config.pools()?, name.as_str()))?;
-        }
-        _ => print(&about_line(text)?)?,
-    }
+        check.whole_or_lines(text.trim())
+    } else {
+        check.one(args.text.trim()).text
+    };
+    print(&answer)?;
     Ok(ExitCode::SUCCESS)
+}
+
+struct Check {
+    pools: Pools,
+    anchors: Anchors,
+}
+
+struct Answer {
+    text: String,
+    /// Whether it is a name, or a message of some dialect.
+    understood: bool,
+}
+
+impl Check {
+    /// One message may stand on several lines, and each line may be one: the first line tells which.
+    fn whole_or_lines(&self, text: &str) -> String {
+        let whole = self.one(text);
+        let first = text.lines().next().unwrap_or_default();
+        if first.len() == text.len() || (whole.understood && !self.one(first.trim()).understood) {
+            return whole.text;
+        }
+        let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+        lines.map(|(number, line)| format!("line {}: {}", number + 1, self.one(line).text)).collect()
+    }
+
+    fn one(&self, text: &str) -> Answer {
+        let host = host(text);
+        if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+            let text = format!("{host}: an address; the pool list holds names only\n");
+            return Answer { text, understood: true };
+        }
+        match Name::from_bytes(host.as_bytes()) {
+            Some(name) if host.contains('.') && !host.contains(char::is_whitespace) => {
+                Answer { text: about_name(&self.pools, name.as_str()), understood: true }
+            }
+            _ => about_line(&self.anchors, text),
+        }
+    }
+}
+
+/// The host of `stratum+tcp://user@host:port/path`, or what was given, where it is not of that form.
+fn host(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let rest = if rest.len() < text.len() {
+        let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+        authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+    } else {
+        rest
+    };
+    if rest.parse::<IpAddr>().is_ok() {
+        return rest;
+    }
+    match rest.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host,
+        _ => rest,
+    }
 }
 
 fn about_name(pools: &Pools, name: &str) -> String {
@@ -74,9 +132,8 @@ fn about_name(pools: &Pools, name: &str) -> String {
     text
 }
 
-fn about_line(line: &str) -> Result<String> {
-    let candidates =
-        Anchors::new().context("cannot compile the patterns")?.scanner().candidates(line.as_bytes());
+fn about_line(anchors: &Anchors, line: &str) -> Answer {
+    let candidates = anchors.scanner().candidates(line.as_bytes());
     let mut text = String::new();
     for (index, dialect) in DIALECTS.iter().enumerate().filter(|(index, _)| candidates >> index & 1 == 1) {
         for carrier in [Carrier::Stream, Carrier::Http, Carrier::WebSocket] {
@@ -96,7 +153,8 @@ fn about_line(line: &str) -> Result<String> {
             break;
         }
     }
-    if text.is_empty() {
+    let understood = !text.is_empty();
+    if !understood {
         let why = if candidates == 0 {
             "no dialect's words are in it"
         } else {
@@ -104,7 +162,7 @@ fn about_line(line: &str) -> Result<String> {
         };
         text = format!("nothing: {why}\n");
     }
-    Ok(text)
+    Answer { text, understood }
 }
 
 fn examine(dialect: usize, line: &str, carrier: Carrier) -> Option<Finding> {

@@ -47,6 +47,31 @@ fn check_knows_names() {
     check("www.binance.com").says("no mining: exchange");
     check("notsupportxmr.com").says("not on the pool list");
     check("pool.supportxmr.com.example").says("not on the pool list");
+    for written in [
+        "pool.supportxmr.com:3333",
+        "stratum+ssl://me.rig:x@pool.supportxmr.com:443/",
+        "https://supportxmr.com/#x",
+    ] {
+        check(written).says("is on the pool list as pool");
+    }
+    for address in ["192.0.2.7", "192.0.2.7:3333", "2001:db8::7", "[2001:db8::7]:3333"] {
+        check(address).says("an address; the pool list holds names only");
+    }
+}
+
+#[test]
+fn check_reads_a_list_of_lines() {
+    let list =
+        "supportxmr.com\n\nwww.example\n{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\nhello\n";
+    let run = fed(["check", "-"], list.as_bytes()).ends_with(0).quietly();
+    run.says("line 1: supportxmr.com: is on the pool list")
+        .says("line 3: www.example: not on the pool list")
+        .says("line 4: stratum-v1: ")
+        .says("line 5: nothing: ");
+    // One message on several lines is one message.
+    let spread = "{\n\"id\": 1,\n\"method\": \"mining.subscribe\",\n\"params\": []\n}\n";
+    let run = fed(["check", "-"], spread.as_bytes()).ends_with(0).quietly().says("stratum-v1: ");
+    assert!(!run.out.contains("line 1"), "{}", run.out);
 }
 
 #[test]
@@ -89,6 +114,7 @@ fn help_mentions_every_command_and_option() {
             assert!(help.out.contains(option), "{option} in\n{}", help.out);
         }
     }
+    pithead(["help"]).ends_with(0).quietly().says("replay");
     pithead(["--version"]).ends_with(0).says(concat!("pithead ", env!("CARGO_PKG_VERSION")));
 }
 
