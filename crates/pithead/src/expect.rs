@@ -1,5 +1,6 @@
 //! Expected events: kept as JSON lines without their volatile fields, compared event by event.
 
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -77,19 +78,26 @@ impl Lines {
         let (old, new): (Vec<&str>, Vec<&str>) =
             (expected.0.iter().map(String::as_str).collect(), self.0.iter().map(String::as_str).collect());
         let diff = TextDiff::from_slices(&old, &new);
+        let of = |tag| {
+            let changes = diff.iter_all_changes().filter(move |change| change.tag() == tag);
+            changes.map(|change| change.value()).collect::<Vec<&str>>()
+        };
+        let (missing, surplus) = (of(ChangeTag::Delete), of(ChangeTag::Insert));
         let mut difference = Difference::default();
-        for op in diff.ops() {
-            let changes: Vec<_> = diff.iter_changes(op).collect();
-            let of =
-                |tag| changes.iter().filter(move |change| change.tag() == tag).map(|change| change.value());
-            let (missing, surplus): (Vec<_>, Vec<_>) =
-                (of(ChangeTag::Delete).collect(), of(ChangeTag::Insert).collect());
-            difference.missing += missing.len();
-            difference.surplus += surplus.len();
-            let pairs = missing.len().max(surplus.len());
-            for place in 0..pairs {
-                describe(&mut difference.text, missing.get(place).copied(), surplus.get(place).copied());
+        let mut alike: HashMap<Subject, VecDeque<usize>> = HashMap::new();
+        for (place, line) in surplus.iter().enumerate() {
+            alike.entry(subject(line)).or_default().push_back(place);
+        }
+        let mut paired = vec![false; surplus.len()];
+        for line in missing {
+            let twin = alike.get_mut(&subject(line)).and_then(VecDeque::pop_front);
+            if let Some(place) = twin {
+                paired[place] = true;
             }
+            difference.add(Some(line), twin.map(|place| surplus[place]));
+        }
+        for (line, _) in surplus.iter().zip(paired).filter(|(_, paired)| !paired) {
+            difference.add(None, Some(line));
         }
         Some(difference)
     }
@@ -99,30 +107,49 @@ impl Lines {
     }
 }
 
+/// What an event is about: two of the same subject are one event that changed, others are two events.
+type Subject = [Option<String>; 3];
+
+fn subject(line: &str) -> Subject {
+    let event: Value = serde_json::from_str(line).unwrap_or_default();
+    ["/event_type", "/flow_id", "/host/ip"].map(|path| event.pointer(path).map(Value::to_string))
+}
+
 /// What differs.
 #[derive(Debug, Default)]
 pub(crate) struct Difference {
-    /// Events that were expected and did not come, or came otherwise.
-    pub(crate) missing: usize,
-    /// Events that came and were not expected, or otherwise.
-    pub(crate) surplus: usize,
+    changed: usize,
+    missing: usize,
+    surplus: usize,
     /// All of them, for people.
     pub(crate) text: String,
 }
 
-/// One difference: an event that is missing, one too many, or one that is not as expected, field by field.
-fn describe(text: &mut String, expected: Option<&str>, found: Option<&str>) {
-    let parse = |line: Option<&str>| line.and_then(|line| serde_json::from_str::<Value>(line).ok());
-    if let (Some(old), Some(new)) = (parse(expected), parse(found))
-        && old.get("event_type") == new.get("event_type")
-    {
-        let _ = writeln!(text, "~ {}", headline(&new));
-        fields(text, "", &old, &new);
-        return;
+impl Difference {
+    /// How many differ, and how.
+    pub(crate) fn counts(&self) -> String {
+        format!("{} changed, {} missing, {} new", self.changed, self.missing, self.surplus)
     }
-    for (sign, line) in [('-', expected), ('+', found)] {
-        if let Some(line) = line {
-            let _ = writeln!(text, "{sign} {line}");
+
+    /// One difference: an event that is missing, one too many, or one that is not as expected, field by field.
+    fn add(&mut self, expected: Option<&str>, found: Option<&str>) {
+        let parse = |line: &str| serde_json::from_str::<Value>(line).unwrap_or_default();
+        match (expected, found) {
+            (Some(old), Some(new)) => {
+                self.changed += 1;
+                let (old, new) = (parse(old), parse(new));
+                let _ = writeln!(self.text, "~ {}", headline(&new));
+                fields(&mut self.text, "", &old, &new);
+            }
+            (Some(line), None) => {
+                self.missing += 1;
+                let _ = writeln!(self.text, "- {line}");
+            }
+            (None, Some(line)) => {
+                self.surplus += 1;
+                let _ = writeln!(self.text, "+ {line}");
+            }
+            (None, None) => {}
         }
     }
 }
@@ -166,6 +193,21 @@ mod tests {
         let difference = found.difference(&expected).expect("a difference");
         assert!(difference.text.contains("/mining/user: expected \"a\", found \"b\""), "{}", difference.text);
         assert!(expected.difference(&expected).is_none());
+    }
+
+    #[test]
+    fn events_of_other_flows_are_not_one_that_changed() {
+        let expected = lines(&[
+            r#"{"event_type":"flow","flow_id":1,"n":1}"#,
+            r#"{"event_type":"flow","flow_id":2,"n":1}"#,
+        ]);
+        let found = lines(&[
+            r#"{"event_type":"flow","flow_id":3,"n":1}"#,
+            r#"{"event_type":"flow","flow_id":2,"n":2}"#,
+        ]);
+        let difference = found.difference(&expected).expect("a difference");
+        assert_eq!(difference.counts(), "1 changed, 1 missing, 1 new");
+        assert!(!difference.text.contains("/flow_id"), "{}", difference.text);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod verify;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use pithead_wire::Checksums;
 
 use crate::cli::{ChecksumsArg, Command, Common};
@@ -54,7 +54,7 @@ fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => Ok(done?),
+        done => done.context("standard output: cannot be written on"),
     }
 }
 

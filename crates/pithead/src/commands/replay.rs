@@ -58,7 +58,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     }
 
     let mut status = ExitCode::SUCCESS;
-    if !args.quiet {
+    // Of a capture that gave nothing but an error, "no miners" would be no answer.
+    let nothing_read = outcome.stats.frames.read == 0 && !outcome.errors.is_empty();
+    if !args.quiet && !nothing_read {
         say(&summary.render(&outcome.stats), stdout)?;
     }
     for error in &outcome.errors {
@@ -71,7 +73,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
         Some(error) => return Err(error.into()),
     }
     match (&args.expect, expected) {
-        (Some(path), None) if outcome.errors.is_empty() => lines.write(path)?,
+        (Some(path), None) if outcome.errors.is_empty() => {
+            lines.write(path)?;
+            told(args, &format!("{}: {} written", path.display(), plural(lines.len(), "event")))?;
+        }
         // What half a capture gives is not what is expected of it.
         (Some(path), None) => {
             super::complain(&format!("{}: not written, since not all could be read", path.display()));
@@ -82,20 +87,26 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
                 write!(out, "{}", difference.text)?;
                 writeln!(
                     out,
-                    "{}: events differ: {} missing or changed, {} new or changed, of {} expected",
+                    "{}: events differ: {}, of {} expected",
                     path.display(),
-                    difference.missing,
-                    difference.surplus,
+                    difference.counts(),
                     plural(expected.len(), "event")
                 )?;
                 if outcome.errors.is_empty() {
                     status = ExitCode::from(DIFFERENT);
                 }
+            } else {
+                told(args, &format!("{}: {}, as expected", path.display(), plural(lines.len(), "event")))?;
             }
         }
         (None, _) => {}
     }
     Ok(status)
+}
+
+/// Says in a line what became of the expectation, where the summary is said.
+fn told(args: &ReplayArgs, line: &str) -> Result<()> {
+    if args.quiet { Ok(()) } else { say(&format!("{line}\n"), args.eve.as_deref() == Some(Path::new("-"))) }
 }
 
 /// Makes sure that the events are not written over what is read.

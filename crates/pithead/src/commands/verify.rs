@@ -28,6 +28,12 @@ enum Verdict {
 
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
     let tools = Tools::new(configure(&args.common)?)?;
+    if args.dir.is_file() {
+        bail!(
+            "{}: not a folder; a single capture is held to its events by replay --expect",
+            args.dir.display()
+        );
+    }
     let mut captures = Vec::new();
     collect(&args.dir, &mut captures)?;
     captures.sort();
@@ -112,13 +118,7 @@ fn tell(captures: &[PathBuf], verdicts: Vec<Verdict>) -> Result<ExitCode> {
             }
             Verdict::Different(difference) => {
                 different += 1;
-                writeln!(
-                    text,
-                    "{}: {} missing or changed, {} new or changed",
-                    capture.display(),
-                    difference.missing,
-                    difference.surplus
-                )?;
+                writeln!(text, "{}: {}", capture.display(), difference.counts())?;
                 text.push_str(&difference.text);
             }
             Verdict::Failed(error) => {

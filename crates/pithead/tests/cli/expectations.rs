@@ -50,10 +50,10 @@ fn events_missing_and_new_are_shown_one_by_one() {
     replay(&pcap(ONE), &["--expect", &path])
         .ends_with(3)
         .complains("+ {\"alert\"")
-        .complains("0 missing or changed, 1 new");
+        .complains("0 changed, 0 missing, 1 new");
     let alert = expected.lines().next().expect("an event");
     scratch.file("x.jsonl", format!("{expected}{alert}\n"));
-    replay(&pcap(ONE), &["--expect", &path]).ends_with(3).complains("1 missing or changed, 0 new");
+    replay(&pcap(ONE), &["--expect", &path]).ends_with(3).complains("0 changed, 1 missing, 0 new");
 }
 
 #[test]
