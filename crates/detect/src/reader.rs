@@ -3,13 +3,18 @@
 //! A reader finds out by the first bytes what it reads, never by ports, and hands on what travels inside: the body of an HTTP
 //! request, the messages of a WebSocket, whatever comes through a proxy once that has agreed. It holds at most one unfinished message.
 
+mod http;
+mod text;
+
 use pithead_flow::Direction;
 
+use self::http::Http;
+use self::text::Text;
 use crate::app::App;
-use crate::carriers::http::{self, Expect};
-use crate::carriers::{Authority, Host, Name, dns, tls, websocket};
+use crate::carriers::http::{Expect, Role, looks_like_request, looks_like_response};
+use crate::carriers::{Name, dns, tls, websocket};
 use crate::event::Where;
-use crate::framing::{Framed, Framer, Pool, Shape};
+use crate::framing::{Framed, Pool, Shape};
 use crate::message::{Carrier, HttpHead};
 
 /// How many bytes it can take to tell what a stream is.
@@ -226,8 +231,8 @@ impl Reader {
             return Some(State::Text(Box::new(self.text())));
         }
         let probes = [
-            (http::looks_like_request(bytes), Kind::Request),
-            (http::looks_like_response(bytes), Kind::Response),
+            (looks_like_request(bytes), Kind::Request),
+            (looks_like_response(bytes), Kind::Response),
             (tls::looks_like(bytes), Kind::Tls),
         ];
         for (verdict, kind) in probes {
@@ -247,9 +252,9 @@ impl Reader {
     fn state_of(&mut self, kind: Kind, bytes: &[u8], finds: &mut Finds<'_>) -> State {
         finds(Found::App(if kind == Kind::Tls { App::Tls } else { App::Http }));
         match kind {
-            Kind::Request => State::Http(Box::new(Http::new(http::Role::Request, self.depth))),
+            Kind::Request => State::Http(Box::new(Http::new(Role::Request, self.depth))),
             Kind::Response => {
-                let mut http = Http::new(http::Role::Response, self.depth);
+                let mut http = Http::new(Role::Response, self.depth);
                 self.expected.drain(..).for_each(|kind| http.side.expect(kind));
                 State::Http(Box::new(http))
             }
@@ -269,157 +274,6 @@ enum Kind {
     Request,
     Response,
     Tls,
-}
-
-/// A stream of text: messages, and whatever stands between them.
-#[derive(Debug)]
-struct Text {
-    framer: Framer,
-    /// Lines that were no messages.
-    junk: u32,
-    /// Whether the first line may be the end of a message whose beginning was not seen; a bracket at its end tells.
-    may_be_cut: bool,
-}
-
-impl Text {
-    fn new(from_start: bool) -> Self {
-        Self { framer: Framer::default(), junk: 0, may_be_cut: !from_start }
-    }
-
-    fn push(&mut self, bytes: &[u8], carrier: Carrier, pool: &mut Pool, finds: &mut Finds<'_>) {
-        let Self { framer, junk, may_be_cut } = self;
-        framer.feed(bytes, pool, &mut |framed| {
-            let Framed { text, shape, truncated, nested } = framed;
-            let excused = shape == Shape::Line && std::mem::take(may_be_cut) && is_tail(text);
-            let clean = *junk == 0 && !nested;
-            finds(Found::Message { text, shape, truncated, clean, carrier, head: None });
-            if shape == Shape::Line && !excused {
-                *junk = junk.saturating_add(1);
-            }
-        });
-    }
-}
-
-/// Whether a line could be the end of a JSON message.
-fn is_tail(line: &[u8]) -> bool {
-    matches!(line.trim_ascii_end(), [.., b'}' | b']'])
-}
-
-/// One direction of HTTP.
-#[derive(Debug)]
-struct Http {
-    side: http::Side,
-    head: HttpHead,
-    body: Body,
-    framer: Framer,
-    /// Whether the head says enough by itself, and no message came with it that says more.
-    alone: bool,
-    /// What a tunnel or a WebSocket carries.
-    inside: Option<Box<Reader>>,
-    websocket: bool,
-    depth: u8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Body {
-    /// Nothing of it has come.
-    Begin,
-    /// It is JSON.
-    Json,
-    /// It is something else, or all that is wanted of it has been read.
-    Skip,
-}
-
-impl Http {
-    fn new(role: http::Role, depth: u8) -> Self {
-        Self {
-            side: http::Side::new(role),
-            head: HttpHead::default(),
-            body: Body::Begin,
-            framer: Framer::default(),
-            alone: false,
-            inside: None,
-            websocket: false,
-            depth,
-        }
-    }
-
-    fn push(&mut self, bytes: &[u8], direction: Direction, pool: &mut Pool, finds: &mut Finds<'_>) {
-        let Self { side, head, body, framer, alone, inside, websocket, depth } = self;
-        side.push(bytes, |item| match item {
-            http::Item::Request(request) => {
-                head_alone(alone, head, finds);
-                *websocket = request.fields.websocket;
-                note_request(head, &request);
-                *alone = tells_by_itself(head);
-                finds(Found::Expect(request.expects()));
-                names_of(&request, finds);
-                (*body, _) = (Body::Begin, framer.reset(pool));
-            }
-            http::Item::Response(response) => {
-                head_alone(alone, head, finds);
-                *websocket = response.fields.websocket;
-                note_response(head, &response);
-                *alone = tells_by_itself(head);
-                (*body, _) = (Body::Begin, framer.reset(pool));
-            }
-            http::Item::Body(piece) => {
-                if *body == Body::Begin {
-                    *body = body_kind(piece);
-                }
-                if *body == Body::Skip {
-                    head_alone(alone, head, finds);
-                }
-                if *body == Body::Json {
-                    framer.feed(piece, pool, &mut |framed| {
-                        let Framed { text, shape, truncated, nested } = framed;
-                        if shape == Shape::Json && !nested {
-                            *alone = false;
-                            let (carrier, head) = (Carrier::Http, Some(&*head));
-                            finds(Found::Message { text, shape, truncated, clean: true, carrier, head });
-                        }
-                    });
-                }
-            }
-            http::Item::End => {
-                head_alone(alone, head, finds);
-                framer.reset(pool);
-            }
-            http::Item::Tunnel(piece) => {
-                let within = if *websocket { Within::WebSocket } else { Within::Tunnel(*depth) };
-                let reader = inside.get_or_insert_with(|| Box::new(Reader::inside(direction, within, finds)));
-                reader.push(piece, pool, finds);
-            }
-            // What only looked like HTTP is read as text, and never as HTTP again, or it would go round for ever.
-            http::Item::NotHttp | http::Item::Overlong => {
-                *inside = Some(Box::new(Reader::inside(direction, Within::Text, finds)));
-            }
-            http::Item::Opaque(piece) => {
-                if let Some(reader) = inside {
-                    reader.push(piece, pool, finds);
-                }
-            }
-        });
-    }
-}
-
-impl Http {
-    /// No more bytes will come: an unfinished body is judged as far as it came, or the head without it.
-    fn end(&mut self, pool: &mut Pool, finds: &mut Finds<'_>) {
-        let Self { head, framer, alone, inside, .. } = self;
-        framer.end(pool, &mut |framed| {
-            let Framed { text, shape, truncated, .. } = framed;
-            if shape == Shape::Json {
-                *alone = false;
-                let (carrier, head) = (Carrier::Http, Some(&*head));
-                finds(Found::Message { text, shape, truncated, clean: true, carrier, head });
-            }
-        });
-        head_alone(alone, head, finds);
-        if let Some(inside) = inside {
-            inside.end(pool, finds);
-        }
-    }
 }
 
 /// What HTTP has turned into.
@@ -505,73 +359,5 @@ fn tls_item(item: tls::Item<'_>, finds: &mut Finds<'_>) {
             }
         }
         tls::Item::ServerHello(_) | tls::Item::Done | tls::Item::NotTls => {}
-    }
-}
-
-/// What a body is, by its first bytes and not by what its head calls it: miners' proxies answer in `text/html`.
-fn body_kind(piece: &[u8]) -> Body {
-    match piece.trim_ascii_start() {
-        [] => Body::Begin,
-        [b'{' | b'[', ..] => Body::Json,
-        _ => Body::Skip,
-    }
-}
-
-/// Whether a head is one that only mining software sends.
-fn tells_by_itself(head: &HttpHead) -> bool {
-    head.marks.any() || !head.stratum.is_empty()
-}
-
-/// Hands over a head that says enough by itself, once it is certain that no message came with it.
-fn head_alone(alone: &mut bool, head: &HttpHead, finds: &mut Finds<'_>) {
-    if std::mem::take(alone) {
-        let carrier = Carrier::Http;
-        finds(Found::Message {
-            text: b"",
-            shape: Shape::Line,
-            truncated: false,
-            clean: true,
-            carrier,
-            head: Some(head),
-        });
-    }
-}
-
-fn names_of(request: &http::Request<'_>, finds: &mut Finds<'_>) {
-    if let Some(Authority { host: Host::Name(name), port }) = &request.host {
-        let place =
-            if request.method == http::Method::Connect { Where::HttpConnect } else { Where::HttpHost };
-        finds(Found::Name(name, place, *port));
-    }
-}
-
-fn note_request(head: &mut HttpHead, request: &http::Request<'_>) {
-    head.request = true;
-    head.post = request.method == http::Method::Post;
-    head.status = 0;
-    put(&mut head.target, Some(request.target));
-    put(&mut head.agent, request.user_agent);
-    put(&mut head.user, request.user);
-    head.host.clone_from(&request.host);
-    note_fields(head, &request.fields);
-}
-
-fn note_response(head: &mut HttpHead, response: &http::Response<'_>) {
-    head.request = false;
-    head.post = false;
-    head.status = response.status;
-    note_fields(head, &response.fields);
-}
-
-fn note_fields(head: &mut HttpHead, fields: &http::Fields<'_>) {
-    head.marks = fields.marks;
-    put(&mut head.stratum, fields.stratum);
-}
-
-/// Replaces a text, keeping its memory.
-fn put(into: &mut String, from: Option<&[u8]>) {
-    into.clear();
-    if let Some(from) = from {
-        into.push_str(&String::from_utf8_lossy(from));
     }
 }
