@@ -40,6 +40,8 @@ pub(crate) struct Talk {
     taken: [Vec<u8>; 2],
     turns: Turns,
     turns_judged: bool,
+    /// Whether turns are those inside an HTTP tunnel.
+    tunnelled: bool,
     pub(crate) session: Option<Box<Session>>,
     /// Bytes that may still be read without a sign of mining.
     budget: u64,
@@ -72,6 +74,7 @@ impl Conversation {
             taken: [Vec::new(), Vec::new()],
             turns: Turns::new(starts.iter().all(Option::is_some)),
             turns_judged: false,
+            tunnelled: false,
             session: None,
             budget,
             names: Names::default(),
@@ -135,14 +138,26 @@ impl Talk {
             return;
         }
         // What a SOCKS handshake took is none of the tunnel's turns.
-        self.count_turn(direction, &rest, judge);
+        if !self.tunnelled {
+            self.count_turn(direction, &rest, judge);
+        }
+        let mut tunnel = Vec::new();
+        let counts = !self.tunnelled || !self.turns_judged;
         let Self { readers: [forward, backward], session, names, .. } = self;
         let (reader, other) =
             if direction == Direction::Forward { (forward, backward) } else { (backward, forward) };
         reader.push(&rest, pool, &mut |found| match found {
             Found::Expect(kind) => other.expect(kind),
+            Found::Tunnel(bytes) if counts => tunnel.extend_from_slice(bytes),
             found => judge.found(&found, direction, session, names),
         });
+        if !tunnel.is_empty() {
+            // What was said to the proxy is none of the tunnel's turns.
+            if !std::mem::replace(&mut self.tunnelled, true) {
+                (self.turns, self.turns_judged) = (Turns::new(true), false);
+            }
+            self.count_turn(direction, &tunnel, judge);
+        }
     }
 
     /// The flow has ended: an unfinished message is judged as far as it came, and its memory given back.

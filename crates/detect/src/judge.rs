@@ -88,7 +88,7 @@ impl Judge<'_> {
             Found::Name(name, place, port) => self.name(name, place, port, names),
             Found::Dns(message) => self.dns(message, direction),
             Found::App(app) => self.app(app),
-            Found::Expect(_) => {}
+            Found::Expect(_) | Found::Tunnel(_) => {}
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) enum Found<'a> {
     App(App),
     /// The other direction will answer a request of this kind.
     Expect(Expect),
+    /// Bytes that a proxy passes on: what is in them is found besides, but whose turn it is counts from here.
+    Tunnel(&'a [u8]),
 }
 
 /// Where findings go.

@@ -358,3 +358,31 @@ fn a_pools_name_after_many_others_is_told() {
     let named = line.end().into_iter().filter(|event| matches!(event.body, Body::Named(_)));
     assert_eq!(named.count(), 1);
 }
+
+/// What P2Pool's peers say first: a challenge each, then a solution each.
+fn peers(line: &mut Line, ends: u8) {
+    let varied =
+        |seed: u8| (0..40).map(move |n: u8| n.wrapping_mul(37) ^ seed.wrapping_mul(91)).collect::<Vec<u8>>();
+    let challenge = |seed: u8| [&[0][..], &varied(seed)[..16]].concat();
+    let solution = |seed: u8| [&[ends][..], &varied(seed)].concat();
+    line.client(&challenge(1)).server(&challenge(2)).client(&solution(3)).server(&solution(4));
+}
+
+#[test]
+fn turns_count_from_the_tunnel_on() {
+    const ASKS: &[u8] = b"CONNECT pool.example:37889 HTTP/1.1\r\nHost: pool.example:37889\r\n\r\n";
+    const AGREES: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
+    let mut line = Line::open();
+    line.client(ASKS).server(AGREES);
+    peers(&mut line, 1);
+    assert_eq!(line.outcome().map(|mining| mining.dialect), Some("p2pool"));
+
+    let mut other = Line::open();
+    other.client(ASKS).server(AGREES);
+    peers(&mut other, 7);
+    assert_eq!(other.outcome().map(|mining| mining.dialect), None);
+
+    let mut refused = Line::open();
+    refused.client(ASKS).server(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(refused.outcome().map(|mining| mining.dialect), None);
+}

@@ -95,6 +95,9 @@ impl Http {
                 framer.reset(pool);
             }
             http::Item::Tunnel(piece) => {
+                if !*websocket {
+                    finds(Found::Tunnel(piece));
+                }
                 let within = if *websocket { Within::WebSocket } else { Within::Tunnel(*depth) };
                 let reader = inside.get_or_insert_with(|| Box::new(Reader::inside(direction, within, finds)));
                 reader.push(piece, pool, finds);
