@@ -140,18 +140,15 @@ impl FlowTable {
     ///
     /// Flows that turn out to have ended are waiting in [`ended`](Self::ended) afterwards, and must be taken first.
     pub fn observe(&mut self, packet: &Packet<'_>, seen: Sighting, clock: &Clock) -> Option<Observed> {
-        let (ports, flags, sequence) = match &packet.transport {
-            Transport::Tcp(tcp) => ((tcp.source_port, tcp.destination_port), tcp.flags, Some(tcp.sequence)),
-            Transport::Udp(udp) => ((udp.source_port, udp.destination_port), Flags::default(), None),
-            Transport::Other(_) => return None,
+        let (source, destination) = ends(packet)?;
+        let (flags, sequence) = match &packet.transport {
+            Transport::Tcp(tcp) => (tcp.flags, Some(tcp.sequence)),
+            _ => (Flags::default(), None),
         };
-        let source = SocketAddr::new(packet.source, ports.0);
-        let destination = SocketAddr::new(packet.destination, ports.1);
         let key = Key::new(source, destination, packet.transport.protocol());
         let opening = sequence.filter(|_| flags.contains(Flags::SYN) && !flags.contains(Flags::ACK));
 
-        let hash = self.hasher.hash_one(key);
-        let found = self.index.find(hash, |&index| self.flows[index as usize].key == key).copied();
+        let (hash, found) = self.look_up(key);
         let over = found.filter(|&index| self.ends_before(index, seen.at, opening, clock));
         let (index, is_new) = match found.filter(|_| over.is_none()) {
             Some(index) => (index, false),
@@ -171,19 +168,17 @@ impl FlowTable {
 
     /// The flow of a packet that has been counted before, and which way the packet goes.
     pub fn find(&mut self, packet: &Packet<'_>) -> Option<(&mut Flow, Direction)> {
-        let (source_port, destination_port) = match &packet.transport {
-            Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port),
-            Transport::Udp(udp) => (udp.source_port, udp.destination_port),
-            Transport::Other(_) => return None,
-        };
-        let source = SocketAddr::new(packet.source, source_port);
-        let destination = SocketAddr::new(packet.destination, destination_port);
-        let key = Key::new(source, destination, packet.transport.protocol());
-        let hash = self.hasher.hash_one(key);
-        let index = *self.index.find(hash, |&index| self.flows[index as usize].key == key)?;
-        let flow = &mut self.flows[index as usize];
+        let (source, destination) = ends(packet)?;
+        let (_, found) = self.look_up(Key::new(source, destination, packet.transport.protocol()));
+        let flow = self.at(found?);
         let direction = flow.direction(source);
         Some((flow, direction))
+    }
+
+    /// The hash of a key, and where its flow is.
+    fn look_up(&self, key: Key) -> (u64, Option<u32>) {
+        let hash = self.hasher.hash_one(key);
+        (hash, self.index.find(hash, |&index| self.flows[index as usize].key == key).copied())
     }
 
     /// Moves time on: flows that were silent for too long end.
@@ -219,13 +214,11 @@ impl FlowTable {
 
     /// Ends the flow, and says so, if it was over before a packet at `at` came, or if the packet opens another connection.
     fn ends_before(&mut self, index: u32, at: Timestamp, opening: Option<u32>, clock: &Clock) -> bool {
-        let flow = &self.flows[index as usize];
-        let deadline = flow.last.after(self.timeouts.of(flow.state));
-        if clock.with(at) > deadline {
-            let reason = if flow.state == State::Closed { End::Closed } else { End::Timeout };
-            self.end(index, reason, deadline);
+        if clock.with(at) > self.deadline(index) {
+            self.run_out(index);
             return true;
         }
+        let flow = &self.flows[index as usize];
         // A SYN with another sequence number after the end is a new connection over the same ports.
         if flow.state == State::Closed && opening.is_some_and(|isn| flow.isn[0] != Some(isn)) {
             self.end(index, End::Replaced, at);
@@ -301,15 +294,13 @@ impl FlowTable {
 
     /// One flow whose slot has come due: it has ended, or it is hung up again, or it ended long ago and gives its place back.
     fn visit(&mut self, index: u32, now: Timestamp) {
-        let flow = &self.flows[index as usize];
-        if flow.dead {
+        if self.flows[index as usize].dead {
             self.free.push(index);
             return;
         }
-        let deadline = flow.last.after(self.timeouts.of(flow.state));
+        let deadline = self.deadline(index);
         if now > deadline {
-            let reason = if flow.state == State::Closed { End::Closed } else { End::Timeout };
-            self.end(index, reason, deadline);
+            self.run_out(index);
             self.free.push(index);
         } else {
             self.hang(index, deadline, now);
@@ -321,17 +312,25 @@ impl FlowTable {
     fn sweep_all(&mut self, now: Timestamp) {
         let mut over: Vec<u32> = self.index.iter().copied().collect();
         over.retain(|&index| {
-            let flow = &self.flows[index as usize];
-            let deadline = flow.last.after(self.timeouts.of(flow.state));
+            let deadline = self.deadline(index);
             now > deadline && second(deadline) == second(now)
         });
         over.sort_unstable_by_key(|&index| self.flows[index as usize].first_frame);
         for index in over {
-            let flow = &self.flows[index as usize];
-            let deadline = flow.last.after(self.timeouts.of(flow.state));
-            let reason = if flow.state == State::Closed { End::Closed } else { End::Timeout };
-            self.end(index, reason, deadline);
+            self.run_out(index);
         }
+    }
+
+    /// When a flow has been silent for too long.
+    fn deadline(&self, index: u32) -> Timestamp {
+        let flow = &self.flows[index as usize];
+        flow.last.after(self.timeouts.of(flow.state))
+    }
+
+    /// Ends a flow that was silent for too long, at its deadline.
+    fn run_out(&mut self, index: u32) {
+        let closed = self.flows[index as usize].state == State::Closed;
+        self.end(index, if closed { End::Closed } else { End::Timeout }, self.deadline(index));
     }
 
     /// Takes a flow out of the index. Its place is given back when its slot in the wheel comes due, since the slot's list runs
@@ -386,6 +385,16 @@ fn fresh(
         isn: [None; 2],
         mark: Mark::default(),
     }
+}
+
+/// The ends of a TCP or UDP packet.
+fn ends(packet: &Packet<'_>) -> Option<(SocketAddr, SocketAddr)> {
+    let (source, destination) = match &packet.transport {
+        Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port),
+        Transport::Udp(udp) => (udp.source_port, udp.destination_port),
+        Transport::Other(_) => return None,
+    };
+    Some((SocketAddr::new(packet.source, source), SocketAddr::new(packet.destination, destination)))
 }
 
 /// Adds a packet to its flow.
