@@ -11,6 +11,7 @@ use crate::dialect::DIALECTS;
 use crate::event::{Body, Cause, Event, Oddities, Resolution, Sighting, Where};
 use crate::finding::{Evidence, Finding, Role, What};
 use crate::framing::Shape;
+use crate::hash::fnv;
 use crate::json::Tokens;
 use crate::message::{Carrier, HttpHead, Message};
 use crate::pools::Pools;
@@ -219,7 +220,7 @@ impl Judge<'_> {
             }
             return;
         }
-        let key = hash(name.as_bytes(), place as u8);
+        let key = fnv(name.as_bytes(), place as u8);
         if !names.told.contains(&key) && names.told.len() < NAMES {
             names.told.push(key);
             self.say(Body::Named(sighting()));
@@ -316,9 +317,4 @@ fn head_text(head: Option<&HttpHead>) -> String {
         text.push_str(&format!(" [User-Agent: {}]", head.agent));
     }
     quote(text.as_bytes(), None)
-}
-
-fn hash(bytes: &[u8], place: u8) -> u64 {
-    let start = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(place);
-    bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }

@@ -15,6 +15,7 @@ mod dialects;
 mod event;
 mod finding;
 mod framing;
+mod hash;
 mod json;
 mod judge;
 mod message;

@@ -6,6 +6,7 @@ use pithead_flow::Direction;
 use pithead_wire::Timestamp;
 
 use crate::finding::{Ask, Evidence, Facts, Finding, Role, Stage, Weight, What};
+use crate::hash::fnv;
 
 /// Requests whose answers are awaited; miners rarely have more than two.
 const ASKS: usize = 16;
@@ -135,7 +136,7 @@ impl Session {
 
     /// What was asked with this id, if the answer is still awaited.
     pub fn asked(&self, id: &[u8]) -> Option<Ask> {
-        self.asks[self.place(id_hash(id))?].map(|(_, ask)| ask)
+        self.asks[self.place(fnv(id, 0))?].map(|(_, ask)| ask)
     }
 
     /// Where the latest request of this id stands. Ids that are used again are answered in turn, so the latest is the one meant.
@@ -217,7 +218,7 @@ impl Session {
             What::Denied(Ask::Submit) => self.shares.rejected += 1,
             _ => {}
         }
-        let Some(id) = id.map(id_hash) else { return };
+        let Some(id) = id.map(|id| fnv(id, 0)) else { return };
         if let Some(ask) = what.ask() {
             self.asks[self.next_ask] = Some((id, ask));
             self.next_ask = (self.next_ask + 1) % ASKS;
@@ -254,12 +255,6 @@ fn client(finding: &Finding, setting: Setting) -> Direction {
         Role::Client => setting.direction,
         Role::Server => setting.direction.reverse(),
     }
-}
-
-fn id_hash(id: &[u8]) -> u64 {
-    id.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]
