@@ -3,7 +3,6 @@
 
 use std::process::ExitCode;
 
-use anstream::eprintln;
 use clap::Parser;
 use pithead::cli::Cli;
 use pithead::commands;
@@ -13,8 +12,7 @@ fn main() -> ExitCode {
     match commands::run(cli.command) {
         Ok(status) => status,
         Err(error) => {
-            let red = anstyle::AnsiColor::Red.on_default().bold();
-            eprintln!("{red}error:{red:#} {error:#}");
+            commands::complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

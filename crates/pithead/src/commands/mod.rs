@@ -58,8 +58,8 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Says an error that does not end the program.
-fn complain(error: &str) {
+/// Says an error on standard error.
+pub fn complain(error: &str) {
     let red = anstyle::AnsiColor::Red.on_default().bold();
     anstream::eprintln!("{red}error:{red:#} {error}");
 }
