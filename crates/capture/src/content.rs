@@ -54,6 +54,14 @@ impl Content {
         }
     }
 
+    /// Whether the region holds what was unpacked from the file.
+    pub(crate) const fn is_packed(&self) -> bool {
+        match self {
+            Self::Mapped(_) => false,
+            Self::Streamed(stream) => stream.is_packed(),
+        }
+    }
+
     /// Brings more bytes into the region, so that `need` or more lie behind `cursor`, which moves with them. What lay before the
     /// cursor may be gone. False when the file ends before.
     pub(crate) fn refill(&mut self, cursor: &mut usize, need: usize) -> Result<bool, Fault> {

@@ -1,6 +1,6 @@
 //! What can go wrong with a source, by what the caller can do about it.
 
-use std::{io, path::Path, path::PathBuf, sync::Arc};
+use std::{fmt, io, path::Path, path::PathBuf, sync::Arc};
 
 use pithead_wire::LinkType;
 
@@ -20,22 +20,22 @@ pub enum Error {
         cause: Arc<io::Error>,
     },
     /// A file could be opened, but not read to its end.
-    #[error("{}: cannot read on from byte {offset}: {cause}; check the disk, or the program that writes to this pipe", shown(.path))]
+    #[error("{}: cannot read on from {at}: {cause}; {}; check the disk, or the program that writes to this pipe", shown(.path), at.kept())]
     Read {
         /// The file, as it was given.
         path: PathBuf,
-        /// How far into the file (once decompressed) frames were read.
-        offset: u64,
+        /// How far frames were read.
+        at: Place,
         /// What the system said.
         cause: Arc<io::Error>,
     },
     /// A file contradicts its own format. Every whole frame before this place has been lent.
-    #[error("{}: damaged at byte {offset}: {reason}; frames before this were read, to get the rest copy or capture it again", shown(.path))]
+    #[error("{}: damaged at {at}: {reason}; {}, to get {} copy or capture it again", shown(.path), at.kept(), if at.frames == 0 { "any" } else { "the rest" })]
     Damaged {
         /// The file, as it was given.
         path: PathBuf,
-        /// Where in the file (once decompressed) the record lies that makes no sense.
-        offset: u64,
+        /// Where the record lies that makes no sense.
+        at: Place,
         /// What does not fit.
         reason: String,
     },
@@ -63,6 +63,33 @@ pub enum Error {
     },
 }
 
+/// A place in a file, and what lies before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes of the file, or of what it unpacks to, before this place.
+    pub offset: u64,
+    /// Whether the offset is one of unpacked bytes, which a look at the file itself would not find.
+    pub unpacked: bool,
+    /// Whole frames before it, all of which have been lent.
+    pub frames: u64,
+}
+
+impl Place {
+    fn kept(&self) -> String {
+        match self.frames {
+            0 => "no frame of it was read".to_owned(),
+            1 => "1 frame before this was read".to_owned(),
+            frames => format!("{frames} frames before this were read"),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}byte {}", if self.unpacked { "unpacked " } else { "" }, self.offset)
+    }
+}
+
 /// A path as people know it: `-` is a name that only command lines use.
 fn shown(path: &Path) -> std::path::Display<'_> {
     if path == Path::new("-") { Path::new("standard input").display() } else { path.display() }
@@ -71,6 +98,22 @@ fn shown(path: &Path) -> std::path::Display<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_read_before_the_damage_is_said_as_it_is() {
+        let damage = |offset, unpacked, frames| {
+            let (path, reason) = ("x.pcap".into(), "why".to_owned());
+            Error::Damaged { path, at: Place { offset, unpacked, frames }, reason }.to_string()
+        };
+        let nothing =
+            "x.pcap: damaged at byte 0: why; no frame of it was read, to get any copy or capture it again";
+        assert_eq!(damage(0, false, 0), nothing);
+        assert_eq!(
+            damage(77, true, 1),
+            "x.pcap: damaged at unpacked byte 77: why; 1 frame before this was read, to get the rest copy or capture it again"
+        );
+        assert!(damage(77, false, 12).contains("at byte 77: why; 12 frames before this were read"));
+    }
 
     #[test]
     fn messages_are_one_line_with_thing_cause_and_remedy() {

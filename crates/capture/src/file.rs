@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::{
-    Batch, Error, Interface, PacketSource, Slot, content,
+    Batch, Error, Interface, PacketSource, Place, Slot, content,
     format::{Fault, Limits},
     reading::Reading,
 };
@@ -97,7 +97,9 @@ impl FileSource {
         let path = self.paths.get(self.file).map(PathBuf::as_path).unwrap_or(Path::new(""));
         let error = match &self.reading {
             Some(reading) => reading.error(path, fault),
-            None => Error::Damaged { path: path.into(), offset: 0, reason: "it is not open".into() },
+            None => {
+                Error::Damaged { path: path.into(), at: Place::default(), reason: "it is not open".into() }
+            }
         };
         self.close();
         error

@@ -28,7 +28,7 @@ mod source;
 mod stream;
 
 pub use batch::{Batch, Frame, Slot};
-pub use error::Error;
+pub use error::{Error, Place};
 pub use fanout::{Branch, Fanout};
 pub use file::{BATCH_FRAMES, FileSource};
 pub use format::{MAX_BLOCK, MAX_FRAME};

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    Error, Interface, Slot,
+    Error, Interface, Place, Slot,
     content::Content,
     format::{Fault, Limits, MAGIC_BYTES, Stop, Walk, Walker},
 };
@@ -28,11 +28,11 @@ impl Reading {
         let mut content =
             Content::open(path).map_err(|error| Error::Open { path: path.into(), cause: Arc::new(error) })?;
         if content.region().len() < MAGIC_BYTES {
-            content.refill(&mut 0, MAGIC_BYTES).map_err(|fault| refuse(path, 0, fault))?;
+            content.refill(&mut 0, MAGIC_BYTES).map_err(|fault| refuse(path, Place::default(), fault))?;
         }
         let first = content.region();
         if first.is_empty() {
-            return Err(refuse(path, 0, Fault::Damaged("it is empty".into())));
+            return Err(refuse(path, Place::default(), Fault::Damaged("it is empty".into())));
         }
         let Some(walker) = Walker::sniff(first) else {
             return Err(Error::NotACapture { path: path.into(), found: hexadecimal(first) });
@@ -90,7 +90,8 @@ impl Reading {
 
     /// What a fault means to the caller.
     pub(crate) fn error(&self, path: &Path, fault: Fault) -> Error {
-        refuse(path, self.content.base() + self.cursor as u64, fault)
+        let offset = self.content.base() + self.cursor as u64;
+        refuse(path, Place { offset, unpacked: self.content.is_packed(), frames: self.frames }, fault)
     }
 
     fn end(&self) -> Result<(), Fault> {
@@ -102,11 +103,11 @@ impl Reading {
     }
 }
 
-fn refuse(path: &Path, offset: u64, fault: Fault) -> Error {
+fn refuse(path: &Path, at: Place, fault: Fault) -> Error {
     let path = path.into();
     match fault {
-        Fault::Damaged(reason) => Error::Damaged { path, offset, reason },
-        Fault::Read(cause) => Error::Read { path, offset, cause: Arc::new(cause) },
+        Fault::Damaged(reason) => Error::Damaged { path, at, reason },
+        Fault::Read(cause) => Error::Read { path, at, cause: Arc::new(cause) },
         Fault::Unsupported(link) => Error::UnsupportedLink { path, link },
     }
 }

@@ -69,6 +69,11 @@ impl Stream {
         self.base
     }
 
+    /// Whether what is read is unpacked first.
+    pub(crate) const fn is_packed(&self) -> bool {
+        !matches!(self.decoder, Decoder::Plain(_))
+    }
+
     /// Bytes taken from the file.
     pub(crate) fn consumed(&self) -> u64 {
         self.decoder.tally().bytes

@@ -5,7 +5,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::*;
-use pithead_capture::{Error, MAX_FRAME, MemorySource, PacketSource, contract, open};
+use pithead_capture::{Error, MAX_FRAME, MemorySource, PacketSource, Place, contract, open};
 use proptest::prelude::*;
 
 /// The frames of a file with these bytes, and the one error behind them, if there is one.
@@ -21,7 +21,10 @@ fn read(bytes: &[u8]) -> (usize, Option<Error>) {
 #[track_caller]
 fn damage(bytes: &[u8]) -> (usize, u64, String) {
     match read(bytes) {
-        (frames, Some(Error::Damaged { offset, reason, .. })) => (frames, offset, reason),
+        (frames, Some(Error::Damaged { at, reason, .. })) => {
+            assert_eq!(at.frames, frames as u64, "the frames before it are counted");
+            (frames, at.offset, reason)
+        }
         other => panic!("not damaged: {other:?}"),
     }
 }
@@ -201,9 +204,9 @@ fn the_next_file_is_read_after_each_error_and_by_each_receiver() {
                 matches!(
                     errors[..],
                     [
-                        Error::Damaged { offset: 100, .. },
+                        Error::Damaged { at: Place { offset: 100, .. }, .. },
                         Error::NotACapture { .. },
-                        Error::Damaged { offset: 0, .. },
+                        Error::Damaged { at: Place { offset: 0, frames: 0, .. }, .. },
                         Error::Read { .. } | Error::Open { .. }
                     ]
                 ),
@@ -240,7 +243,7 @@ fn all_ways_agree(bytes: &[u8]) -> Result<(), TestCaseError> {
         let (streamed, same_errors) = contract::collect(&mut source(&packed));
         prop_assert_eq!(&frames, &streamed);
         let place = |(_, error): &(usize, Error)| match error {
-            Error::Damaged { offset, reason, .. } => (*offset, reason.clone()),
+            Error::Damaged { at, reason, .. } => (at.offset, reason.clone()),
             other => (0, other.to_string().replace("packed", "capture")),
         };
         let places = |errors: &[_]| errors.iter().map(place).collect::<Vec<_>>();

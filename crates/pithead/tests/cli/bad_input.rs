@@ -48,7 +48,9 @@ fn a_truncated_capture_keeps_what_was_whole() {
         }
         fails_in_one_line(replay(&path, &[])).says(MINER);
         let packed = scratch.file("cut.pcap.gz", captures::gzip(&file));
-        fails_in_one_line(replay(&packed, &["--workers", "2"])).says(MINER).complains("at byte");
+        fails_in_one_line(replay(&packed, &["--workers", "2"]))
+            .says(MINER)
+            .complains(&format!("at unpacked byte {at}: "));
         fails_in_one_line(fed(["replay", "-"], &file)).says(MINER).complains("standard input");
     }
 }
@@ -59,8 +61,19 @@ fn a_torn_archive_keeps_what_was_whole() {
     let file = captures::pcap_file(&captures::frames(&pcap("demo.pcap")));
     for (name, packed) in [("x.gz", captures::gzip(&file)), ("x.zst", captures::zstd(&file))] {
         let path = scratch.file(name, &packed[..packed.len() * 9 / 10]);
-        fails_in_one_line(replay(&path, &["--eve", "-"])).complains(name).complains("byte").says("\"stats\"");
+        fails_in_one_line(replay(&path, &["--eve", "-"]))
+            .complains(name)
+            .complains("at unpacked byte")
+            .says("\"stats\"");
     }
+}
+
+#[test]
+fn damage_at_the_beginning_promises_no_frames() {
+    let scratch = Scratch::new();
+    let packed = captures::gzip(&captures::pcap_file(&captures::frames(&pcap(ONE))));
+    let path = scratch.file("x.pcap.gz", &packed[..8]);
+    fails_in_one_line(replay(&path, &[])).complains("no frame of it was read");
 }
 
 #[test]
@@ -150,7 +163,9 @@ fn a_file_that_is_not_there_stops_the_replay_before_it_begins() {
     let run = fails_in_one_line(pithead(["replay", &sound, &missing, "--eve", &eve]));
     assert_eq!(run.complains("missing.pcap").complains("No such file").out, "");
     assert!(!scratch.path("eve.json").exists(), "nothing was to be written");
-    fails_in_one_line(pithead(["replay", &scratch.text("")])).complains("directory");
+    fails_in_one_line(pithead(["replay", &scratch.text("")]))
+        .complains("a folder")
+        .complains("pithead verify");
 }
 
 #[test]
