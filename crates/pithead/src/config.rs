@@ -1,18 +1,21 @@
 //! The configuration file: what was written, and what it means.
 //!
-//! `RawConfig` is the file as written, unknown keys refused; [`Config::read`] makes of it, once, what the program works with. Everything has a
+//! `raw::RawConfig` is the file as written, unknown keys refused; [`Config::read`] makes of it, once, what the program works with. Everything has a
 //! default, so no file is needed.
+
+mod raw;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use ipnet::IpNet;
 use pithead_detect::Limits;
 use pithead_detect::pools::{List, Pools};
 use pithead_flow::{FragmentLimits, StreamLimits, Timeouts};
 use pithead_wire::Checksums;
-use serde::Deserialize;
+
+use self::raw::{Count, RawConfig, in_words};
 
 use crate::pipeline::Settings;
 
@@ -40,96 +43,6 @@ pub struct Config {
     pub pool_lists: Vec<PathBuf>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawConfig {
-    home_net: Option<Vec<RawNet>>,
-    checksums: Option<RawChecksums>,
-    pool_lists: Vec<PathBuf>,
-    flows: RawFlows,
-    fragments: RawFragments,
-    streams: RawStreams,
-    detect: RawDetect,
-    hosts: RawHosts,
-    names: RawNames,
-}
-
-/// A network, read where it is written, so that an error names its line.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct RawNet(IpNet);
-
-impl TryFrom<String> for RawNet {
-    type Error = anyhow::Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        home_net(&text).map(Self)
-    }
-}
-
-/// What to do about checksums, likewise.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct RawChecksums(Checksums);
-
-impl TryFrom<String> for RawChecksums {
-    type Error = anyhow::Error;
-
-    fn try_from(text: String) -> Result<Self> {
-        match text.as_str() {
-            "ignore" => Ok(Self(Checksums::Ignore)),
-            "verify" => Ok(Self(Checksums::Verify)),
-            other => bail!("checksums = \"{other}\": must be \"ignore\" or \"verify\""),
-        }
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawFlows {
-    max: Option<usize>,
-    new_timeout_s: Option<u64>,
-    established_timeout_s: Option<u64>,
-    closed_timeout_s: Option<u64>,
-    udp_timeout_s: Option<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawFragments {
-    max_bytes: Option<usize>,
-    max_datagrams: Option<usize>,
-    timeout_s: Option<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawStreams {
-    held_segments: Option<usize>,
-    held_bytes: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawDetect {
-    depth_bytes: Option<u64>,
-    resume_bytes: Option<u64>,
-    max_records: Option<usize>,
-    max_messages: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawHosts {
-    max: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawNames {
-    max: Option<usize>,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self::from_raw(RawConfig::default(), Path::new(""))
@@ -148,7 +61,7 @@ impl Config {
         let raw = toml::from_str(&text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let (line, column) = line_and_column(&text, at);
-            anyhow!("{} line {line} column {column}: {}", path.display(), error.message().replace('\n', "; "))
+            anyhow!("{} line {line} column {column}: {}", path.display(), in_words(error.message()))
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
         Self::from_raw(raw, base).with_context(|| path.display().to_string())
@@ -157,15 +70,18 @@ impl Config {
     fn from_raw(raw: RawConfig, base: &Path) -> Result<Self> {
         let (flows, fragments, streams, detect) =
             (Timeouts::default(), FragmentLimits::default(), StreamLimits::default(), Limits::default());
-        let seconds = |given: Option<u64>, default: Duration| given.map_or(default, Duration::from_secs);
+        let seconds =
+            |given: Option<Count<1>>, default| given.map_or(default, |given| Duration::from_secs(given.0));
+        let size = |given: Option<Count<0>>, default| given.map_or(default, Count::size);
+        let bytes = |given: Option<Count<0>>, default| given.map_or(default, |given| given.0);
         let home = match raw.home_net {
-            Some(nets) => nets.into_iter().map(|net| net.0).collect(),
+            Some(nets) => nets.0.into_iter().map(|net| net.0).collect(),
             None => home_nets(HOME_NET.iter().copied())?,
         };
         let settings = Settings {
             checksums: raw.checksums.map_or(Checksums::Ignore, |checksums| checksums.0),
             // A flow takes about 300 bytes here, so a full table 300 MB.
-            max_flows: raw.flows.max.unwrap_or(1_000_000),
+            max_flows: raw.flows.max.map_or(1_000_000, Count::size),
             timeouts: Timeouts {
                 new: seconds(raw.flows.new_timeout_s, flows.new),
                 established: seconds(raw.flows.established_timeout_s, flows.established),
@@ -173,19 +89,19 @@ impl Config {
                 datagrams: seconds(raw.flows.udp_timeout_s, flows.datagrams),
             },
             fragments: FragmentLimits {
-                memory_bytes: raw.fragments.max_bytes.unwrap_or(fragments.memory_bytes),
-                datagrams: raw.fragments.max_datagrams.unwrap_or(fragments.datagrams),
+                memory_bytes: size(raw.fragments.max_bytes, fragments.memory_bytes),
+                datagrams: size(raw.fragments.max_datagrams, fragments.datagrams),
                 timeout: seconds(raw.fragments.timeout_s, fragments.timeout),
                 ..fragments
             },
             limits: Limits {
-                depth_bytes: raw.detect.depth_bytes.unwrap_or(detect.depth_bytes),
-                resume_bytes: raw.detect.resume_bytes.unwrap_or(detect.resume_bytes),
-                records: raw.detect.max_records.unwrap_or(detect.records),
-                messages: raw.detect.max_messages.unwrap_or(detect.messages),
+                depth_bytes: bytes(raw.detect.depth_bytes, detect.depth_bytes),
+                resume_bytes: bytes(raw.detect.resume_bytes, detect.resume_bytes),
+                records: size(raw.detect.max_records, detect.records),
+                messages: size(raw.detect.max_messages, detect.messages),
                 stream: StreamLimits {
-                    held_segments: raw.streams.held_segments.unwrap_or(streams.held_segments),
-                    held_bytes: raw.streams.held_bytes.unwrap_or(streams.held_bytes),
+                    held_segments: size(raw.streams.held_segments, streams.held_segments),
+                    held_bytes: size(raw.streams.held_bytes, streams.held_bytes),
                     ..streams
                 },
             },
@@ -195,9 +111,9 @@ impl Config {
         };
         Ok(Self {
             settings,
-            max_hosts: raw.hosts.max.unwrap_or(100_000),
-            max_names: raw.names.max.unwrap_or(100_000),
-            pool_lists: raw.pool_lists.into_iter().map(|list| base.join(list)).collect(),
+            max_hosts: size(raw.hosts.max, 100_000),
+            max_names: size(raw.names.max, 100_000),
+            pool_lists: raw.pool_lists.0.into_iter().map(|list| base.join(list)).collect(),
         })
     }
 

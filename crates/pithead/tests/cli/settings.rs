@@ -8,11 +8,23 @@ fn a_wrong_configuration_is_named_by_place() {
     let scratch = Scratch::new();
     for (text, place, reason) in [
         ("[flows]\nmax = 7\nmxa = 8\n", "line 3 column 1", "mxa"),
-        ("[flows]\nmax = \"many\"\n", "line 2 column 7", "invalid type"),
+        (
+            "[flows]\nmax = \"many\"\n",
+            "line 2 column 7",
+            "must be a whole number, 1 or more, not the text \"many\"",
+        ),
         ("home_net = [\n", "line", "column"),
         ("checksums = \"maybe\"\n", "line 1 column 13", "must be \"ignore\" or \"verify\""),
         ("# ours\nhome_net = [\"10.0.0.0/99\"]\n", "line 2 column 12", "10.0.0.0/99"),
-        ("[flows]\nmax = -1\n", "line 2 column 7", "-1"),
+        ("[flows]\nmax = -1\n", "line 2 column 7", "must be a whole number, 1 or more, not the number -1"),
+        ("[flows]\nmax = 0\n", "line 2 column 7", "must be a whole number, 1 or more, not the number 0"),
+        ("[flows]\nudp_timeout_s = 0\n", "line 2 column 17", "1 or more"),
+        ("[fragments]\ntimeout_s = 0\n", "line 2 column 13", "1 or more"),
+        ("[names]\nmax = 1.5\n", "line 2 column 7", "must be a whole number, not the number 1.5"),
+        ("[hosts]\nmax = true\n", "line 2 column 7", "not true"),
+        ("flows = 7\n", "line 1 column 9", "must be a table of settings, not the number 7"),
+        ("home_net = \"10.0.0.0/8\"\n", "line 1 column 12", "must be a list in [ ], not the text"),
+        ("home_net = [7]\n", "line 1 column 13", "must be a text in quotes, not the number 7"),
     ] {
         let path = scratch.file("p.toml", text).display().to_string();
         let run = replay(&pcap(ONE), &["--config", &path]).ends_with(1);
