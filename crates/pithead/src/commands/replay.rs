@@ -20,6 +20,12 @@ use crate::run::{self, Tools};
 use crate::summary::{Summary, plural};
 
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
+    if let Some(folder) = args.files.iter().find(|file| file.is_dir()) {
+        bail!(
+            "{0}: a folder; name the captures in it, or hold all of them to the events beside them: pithead verify {0}",
+            folder.display()
+        );
+    }
     let mut config = configure(&args.common)?;
     (config.settings.all_flows, config.settings.hosts) = (args.flows, args.hosts);
     let tools = Tools::new(config)?;

@@ -22,7 +22,8 @@ enum Verdict {
     Same,
     Written,
     Different(Difference),
-    Unexpected,
+    /// It has no events beside it to be held to; so many were found, in so many frames.
+    Unexpected(usize, u64),
     Failed(String),
 }
 
@@ -83,9 +84,6 @@ fn expectation(capture: &Path) -> PathBuf {
 
 fn judge(tools: &Tools, capture: &Path, update: bool) -> Result<Verdict> {
     let path = expectation(capture);
-    if !update && !path.exists() {
-        return Ok(Verdict::Unexpected);
-    }
     let mut lines = Lines::default();
     let batch = pithead_capture::BATCH_FRAMES;
     let outcome = run::replay(tools, &[capture.to_owned()], 1, batch, &mut |_, _| {}, &mut |record| {
@@ -98,6 +96,9 @@ fn judge(tools: &Tools, capture: &Path, update: bool) -> Result<Verdict> {
         lines.write(&path)?;
         return Ok(Verdict::Written);
     }
+    if !path.exists() {
+        return Ok(Verdict::Unexpected(lines.len(), outcome.stats.frames.read));
+    }
     Ok(lines.difference(&Lines::read(&path)?).map_or(Verdict::Same, Verdict::Different))
 }
 
@@ -108,13 +109,15 @@ fn tell(captures: &[PathBuf], verdicts: Vec<Verdict>) -> Result<ExitCode> {
         match verdict {
             Verdict::Same => same += 1,
             Verdict::Written => written += 1,
-            Verdict::Unexpected => {
+            Verdict::Unexpected(events, frames) => {
                 unexpected += 1;
-                writeln!(
-                    text,
-                    "{}: nothing is expected of it; --update writes what is found",
-                    capture.display()
-                )?;
+                let (path, found) = (expectation(capture), plural(events, "event"));
+                let found = if frames == 0 { "no frame".to_owned() } else { found };
+                complain(&format!(
+                    "{}: not compared: it holds {found}, and there is no {} to compare with; --update writes it",
+                    capture.display(),
+                    path.file_name().unwrap_or_default().display(),
+                ));
             }
             Verdict::Different(difference) => {
                 different += 1;
@@ -140,7 +143,8 @@ fn tell(captures: &[PathBuf], verdicts: Vec<Verdict>) -> Result<ExitCode> {
     }
     writeln!(text, "{}: {}", plural(captures.len(), "capture"), counts.join(", "))?;
     print(&text)?;
-    Ok(match (failed, different) {
+    // A capture that was compared with nothing has not been verified.
+    Ok(match (failed + unexpected, different) {
         (0, 0) => ExitCode::SUCCESS,
         (0, _) => ExitCode::from(DIFFERENT),
         _ => ExitCode::FAILURE,

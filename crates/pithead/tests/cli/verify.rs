@@ -39,11 +39,24 @@ fn a_difference_is_shown_with_its_capture() {
 }
 
 #[test]
-fn a_capture_of_which_nothing_is_expected_is_counted() {
+fn a_capture_of_which_nothing_is_expected_is_no_success() {
     let scratch = folder();
     std::fs::remove_file(scratch.path("a/one.expected.jsonl")).expect("a file");
-    let run = verify(&scratch, &[]);
-    run.says("one.pcap: nothing is expected of it").says("2 as expected, 1 without expectations");
+    scratch.file("empty.pcap", captures::pcap_head(1));
+    let run = verify(&scratch, &[]).ends_with(1).says("4 captures: 2 as expected, 2 without expectations");
+    let run = run.complains("one.pcap: not compared: it holds 3 events, and there is no one.expected.jsonl");
+    run.complains("empty.pcap: not compared: it holds no frame, and there is no empty.expected.jsonl");
+}
+
+#[test]
+fn a_damaged_capture_of_which_nothing_is_expected_is_damaged() {
+    let scratch = folder();
+    let whole = std::fs::read(pcap(ONE)).expect("a capture");
+    scratch.file("torn.pcap", &whole[..whole.len() - 3]);
+    verify(&scratch, &[])
+        .ends_with(1)
+        .complains("torn.pcap: damaged at byte")
+        .says("3 as expected, 1 failed");
 }
 
 #[test]
