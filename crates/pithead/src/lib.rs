@@ -6,6 +6,7 @@
 
 mod aggregator;
 pub mod cli;
+mod columns;
 pub mod commands;
 pub mod config;
 mod expect;

@@ -2,41 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ContentArrangement, Table, presets};
 use pithead_detect::Stage;
 use pithead_flow::Direction;
 use pithead_output::{FlowRecord, HostRecord, Pool, Record, RecordBody, StatsRecord, Verdict, rfc3339};
 use pithead_wire::{Discard, Timestamp};
+
+use crate::columns::{self, Layout, shorten};
 
 /// The most miners, and the most hosts, that are shown; the events have all of them.
 const ROWS: usize = 50;
 
 /// What stands where nothing is known.
 const NOTHING: &str = "-";
-/// Columns of text where there is no terminal to ask.
-const WIDTH: u16 = 120;
+/// How much of an agent or a user is shown.
+const SHOWN: usize = 26;
 
 const BOLD: Style = Style::new().bold();
 const ALARM: Style = AnsiColor::Red.on_default().bold();
 const CALM: Style = AnsiColor::Green.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
-
-/// An empty table in the house's style.
-pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if !std::io::stdout().is_terminal() {
-        let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        table.set_width(asked.unwrap_or(WIDTH));
-    }
-    table.set_header(head);
-    table
-}
 
 /// A miner: one host that mines in one way for one pool.
 #[derive(Debug)]
@@ -56,7 +44,7 @@ impl Miner {
         let add =
             |sum: (u64, u64, u64), flow: &(u64, u64, u64)| (sum.0 + flow.0, sum.1 + flow.1, sum.2 + flow.2);
         match self.flows.values().fold((0, 0, 0), add) {
-            (0, 0, 0) => NOTHING.to_owned(),
+            (0, 0, 0) => String::new(),
             (sent, accepted, 0) => format!("{sent} sent\n{accepted} accepted"),
             (sent, accepted, rejected) => format!("{sent} sent\n{accepted} accepted\n{rejected} rejected"),
         }
@@ -138,53 +126,108 @@ impl Summary {
             let _ = writeln!(text, "{CALM}No miners.{CALM:#}");
             return;
         }
-        let mut rows = table(["host", "pool", "how", "user or wallet", "seen (UTC)", "shares", "stage"]);
-        for ((host, dialect, _), miner) in self.miners.iter().take(ROWS) {
-            rows.add_row([
-                host.to_string(),
-                miner.pool.clone(),
-                two(dialect, &shorten(&miner.agent, 26)),
-                shorten(&miner.user, 26),
-                span(miner.first, miner.last),
-                miner.shares(),
-                two(miner.stage.name(), miner.sure),
-            ]);
-        }
-        let hosts: std::collections::BTreeSet<_> = self.miners.keys().map(|(host, ..)| host).collect();
-        let _ = writeln!(text, "{rows}");
+        let _ = writeln!(text, "{}", columns::render(&self.miner_layouts()));
         let more = self.miners.len().saturating_sub(ROWS);
         if more > 0 {
-            let _ = writeln!(text, "… and {more} more; --eve has all of them.");
+            let _ = writeln!(text, "… and {} more; --eve has all of them.", grouped(more as u64));
         }
-        let (count, hosts) = (self.miners.len(), hosts.len());
-        let _ = writeln!(text, "{ALARM}{} on {}.{ALARM:#}", plural(count, "miner"), plural(hosts, "host"));
+        let hosts: std::collections::BTreeSet<_> = self.miners.keys().map(|(host, ..)| host).collect();
+        let verb = if hosts.len() == 1 { "mines" } else { "mine" };
+        let ways = match self.miners.len() {
+            ways if ways > hosts.len() => {
+                format!(", in {ways} ways (by dialect and pool)", ways = grouped(ways as u64))
+            }
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "{ALARM}{} {verb}{ways}.{ALARM:#}", plural(hosts.len(), "host"));
+    }
+
+    /// The same rows for terminals of several widths. A pool is cut only in the narrowest: it is what is asked for first.
+    fn miner_layouts(&self) -> [Layout; 4] {
+        let mut wide = Layout::new(&[
+            ("host", false),
+            ("pool", false),
+            ("how", true),
+            ("user or wallet", true),
+            ("seen (UTC)", false),
+            ("shares", false),
+            ("stage", false),
+        ]);
+        let mut middling = Layout::new(&[
+            ("host, seen (UTC)", false),
+            ("pool", false),
+            ("how, user or wallet", true),
+            ("stage, shares", false),
+        ]);
+        let mut slim = Layout::new(&[
+            ("host, seen (UTC)", false),
+            ("pool, user or wallet", false),
+            ("how, stage, shares", true),
+        ]);
+        let mut narrow = Layout::new(&[("host, pool, user or wallet", true), ("how, stage, shares", true)]);
+        for ((host, dialect, _), miner) in self.miners.iter().take(ROWS) {
+            let (host, seen) = (host.to_string(), span(miner.first, miner.last));
+            let (how, user) = (lines([dialect, &shorten(&miner.agent, SHOWN)]), shorten(&miner.user, SHOWN));
+            let (stage, shares) = (lines([miner.stage.name(), miner.sure]), miner.shares());
+            wide.row([
+                host.clone(),
+                miner.pool.clone(),
+                or_dash(&how),
+                or_dash(&user),
+                seen.clone(),
+                or_dash(&shares),
+                stage.clone(),
+            ]);
+            middling.row([
+                lines([&host, &seen]),
+                miner.pool.clone(),
+                lines([&how, &user]),
+                lines([&stage, &shares]),
+            ]);
+            slim.row([lines([&host, &seen]), lines([&miner.pool, &user]), lines([&how, &stage, &shares])]);
+            narrow.row([lines([&host, &miner.pool, &user]), lines([&how, &stage, &shares])]);
+        }
+        [wide, middling, slim, narrow]
     }
 
     fn hosts(&self, text: &mut String) {
         if self.hosts.is_empty() {
             return;
         }
-        let mut rows =
-            table(["host", "packets out", "in", "bytes out", "in", "flows out", "in", "peers", "ports"]);
-        for host in self.hosts.iter().take(ROWS) {
-            let stats = &host.stats;
-            rows.add_row([
-                host.address.map_or("others".to_owned(), |address| address.to_string()),
-                stats.packets_out.to_string(),
-                stats.packets_in.to_string(),
-                stats.bytes_out.to_string(),
-                stats.bytes_in.to_string(),
-                stats.flows_out.to_string(),
-                stats.flows_in.to_string(),
-                format!("≈{}", stats.peers.estimate()),
-                format!("≈{}", stats.ports.estimate()),
-            ]);
-        }
-        let _ = writeln!(text, "\n{rows}");
+        let _ = writeln!(text, "\n{}", columns::render(&self.host_layouts()));
         let more = self.hosts.len().saturating_sub(ROWS);
         if more > 0 {
+            let more = grouped(more as u64);
             let _ = writeln!(text, "… and {more} more hosts; --eve has all of them.");
         }
+    }
+
+    fn host_layouts(&self) -> [Layout; 2] {
+        let mut wide = Layout::new(
+            &["host", "packets out", "in", "bytes out", "in", "flows out", "in", "peers", "ports"]
+                .map(|head| (head, false)),
+        );
+        let mut narrow = Layout::new(
+            &["host", "packets out\nin", "bytes out\nin", "flows out\nin", "peers\nports"]
+                .map(|head| (head, false)),
+        );
+        for host in self.hosts.iter().take(ROWS) {
+            let stats = &host.stats;
+            let name = host.address.map_or("others".to_owned(), |address| address.to_string());
+            let pairs = [
+                [stats.packets_out, stats.packets_in],
+                [stats.bytes_out, stats.bytes_in],
+                [stats.flows_out, stats.flows_in],
+            ];
+            let pairs = pairs.map(|pair| pair.map(grouped));
+            let sketches =
+                [&stats.peers, &stats.ports].map(|sketch| format!("≈{}", grouped(sketch.estimate().into())));
+            wide.row([name.clone()].into_iter().chain(pairs.concat()).chain(sketches.clone()));
+            narrow.row(
+                [name].into_iter().chain(pairs.map(|pair| pair.join("\n"))).chain([sketches.join("\n")]),
+            );
+        }
+        [wide, narrow]
     }
 }
 
@@ -253,21 +296,13 @@ fn span(first: Timestamp, last: Timestamp) -> String {
     if day == other { format!("{day}\n{begin}\n{end}") } else { format!("{day}\n{begin}\n{other}\n{end}") }
 }
 
-/// Two lines of a cell; one where there is nothing for the other.
-fn two(first: &str, second: &str) -> String {
-    if second == NOTHING { first.to_owned() } else { format!("{first}\n{second}") }
+/// The lines of a cell, without those that have nothing to say.
+fn lines<const N: usize>(lines: [&str; N]) -> String {
+    lines.into_iter().filter(|line| !matches!(*line, "" | NOTHING)).collect::<Vec<_>>().join("\n")
 }
 
-fn shorten(text: &str, most: usize) -> String {
-    if text.is_empty() {
-        return NOTHING.to_owned();
-    }
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(most - 9).collect();
-    let tail: String = text.chars().skip(text.chars().count() - 8).collect();
-    format!("{head}…{tail}")
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { NOTHING.to_owned() } else { text.to_owned() }
 }
 
 pub(crate) fn plural(count: usize, what: &str) -> String {
@@ -325,7 +360,6 @@ mod tests {
         assert_eq!((grouped(7).as_str(), grouped(1234567).as_str()), ("7", "1,234,567"));
         assert_eq!(size(342_000_000), "342.0 MB");
         assert_eq!((figure(0.1234), figure(12.34)), ("0.123".into(), "12.3".into()));
-        assert_eq!(shorten(&"abcdefghij".repeat(9), 20), "abcdefghija…cdefghij");
         assert_eq!((plural(1, "host"), plural(1234, "host")), ("1 host".into(), "1,234 hosts".into()));
     }
 }

@@ -7,7 +7,7 @@ use pithead_detect::{DIALECTS, Dialect};
 
 use super::print;
 use crate::cli::DialectsArgs;
-use crate::summary::table;
+use crate::columns::table;
 
 pub(super) fn run(args: &DialectsArgs) -> Result<ExitCode> {
     let mut dialects: Vec<&dyn Dialect> = DIALECTS.to_vec();

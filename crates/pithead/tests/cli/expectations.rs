@@ -35,7 +35,7 @@ fn another_value_is_shown_by_its_field() {
     let scratch = Scratch::new();
     let path = written(&scratch);
     scratch.file("x.jsonl", scratch.read("x.jsonl").replace("cgminer/4.12.0", "cgminer/4.11.0"));
-    let run = replay(&pcap(ONE), &["--expect", &path]).ends_with(3).says("1 miner on 1 host.");
+    let run = replay(&pcap(ONE), &["--expect", &path]).ends_with(3).says("1 host mines.");
     run.complains("/mining/agent: expected \"cgminer/4.11.0\", found \"cgminer/4.12.0\"")
         .complains("events differ");
 }

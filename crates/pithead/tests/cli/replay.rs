@@ -12,7 +12,7 @@ use crate::{ESCAPE, MINER, ONE};
 fn the_summary_names_the_miner() {
     let run = replay(&pcap(ONE), &[]).ends_with(0).quietly();
     let run = run.says(MINER).says("203.0.113.10:3333").says("stratum-v1").says("cgminer/4.12.0");
-    let run = run.says("37 frames").says("working").says("4 sent").says("1 miner on 1 host.");
+    let run = run.says("37 frames").says("working").says("4 sent").says("1 host mines.");
     let head = run.out.lines().next().unwrap_or_default().to_owned();
     assert!(head.contains("Mpps") && head.contains("Gbit/s") && head.ends_with("; 1 flow"), "{head}");
 }
@@ -25,7 +25,7 @@ fn without_miners_it_says_so_and_ends_well() {
 #[test]
 fn the_office_has_more_than_one() {
     let run = replay(&pcap("demo.pcap"), &[]).ends_with(0).quietly();
-    run.says("pool.supportxmr.com").says("blocked").says("by proxy").says("miners on");
+    run.says("pool.supportxmr.com").says("blocked").says("by proxy").says("hosts mine");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn events_on_standard_output_are_alone_there() {
 #[test]
 fn events_to_a_file_leave_the_summary() {
     let scratch = Scratch::new();
-    replay(&pcap(ONE), &["--eve", &scratch.text("eve.json")]).ends_with(0).says("1 miner on 1 host.");
+    replay(&pcap(ONE), &["--eve", &scratch.text("eve.json")]).ends_with(0).says("1 host mines.");
     let from_file = scratch.read("eve.json");
     let alone = replay(&pcap(ONE), &["--eve", "-"]).out;
     let without_time = |text: &str| {
@@ -116,7 +116,7 @@ fn a_stream_cut_into_files_is_the_same_stream() {
     let begin = scratch.file("1.pcap", captures::pcap_file(begin)).display().to_string();
     let end = scratch.file("2.pcap", captures::pcap_file(end)).display().to_string();
     let run = pithead(["replay", &begin, &end]).ends_with(0);
-    run.says("37 frames").says("4 sent").says("4 accepted").says("1 miner on 1 host.");
+    run.says("37 frames").says("4 sent").says("4 accepted").says("1 host mines.");
 }
 
 #[test]
@@ -144,6 +144,46 @@ fn no_output_that_is_no_terminal_has_colours() {
         let run = pithead(args);
         assert!(!run.out.contains(ESCAPE) && !run.err.contains(ESCAPE), "{args:?}");
     }
+}
+
+#[test]
+fn tables_fit_their_terminal_and_break_no_word() {
+    for columns in [60, 80, 90, 120, 200] {
+        let mut command = command();
+        command.arg("replay").arg(pcap("demo.pcap")).arg("--hosts").env("COLUMNS", columns.to_string());
+        let output = command.output().expect("the program runs");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let widest = text.lines().skip(2).map(|line| line.chars().count()).max();
+        assert!(widest <= Some(columns), "{columns}:\n{text}");
+        for whole in
+            ["pool.supportxmr.com", "10.20.0.14", "name and address", "accepted", "203.0.113.64:3333"]
+        {
+            assert!(text.contains(whole), "{columns}: {whole} is broken:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn numbers_of_hosts_have_their_thousands_apart() {
+    let run = replay(&pcap("demo.pcap"), &["--hosts"]).ends_with(0);
+    assert!(run.out.contains("180,926"), "{}", run.out);
+}
+
+#[test]
+fn ways_to_mine_are_not_counted_as_hosts() {
+    let scratch = Scratch::new();
+    let samples = captures::frames(&pcap(ONE));
+    let mut other = samples.clone();
+    for sample in &mut other {
+        // The pool's port, 3333, in either direction of TCP over IPv4 without options, in Ethernet.
+        for at in [34, 36] {
+            if sample.bytes[at..at + 2] == 3333_u16.to_be_bytes() {
+                sample.bytes[at..at + 2].copy_from_slice(&3334_u16.to_be_bytes());
+            }
+        }
+    }
+    let path = scratch.file("two.pcap", captures::pcap_file(samples.iter().chain(&other)));
+    replay(&path, &[]).ends_with(0).says("1 host mines, in 2 ways (by dialect and pool).");
 }
 
 #[test]
