@@ -55,6 +55,22 @@ pub enum Error {
         /// The link type.
         link: LinkType,
     },
+    /// There is no link of this name.
+    #[error("{name}: no such interface; 'ip -brief link' lists those there are")]
+    NoSuchLink {
+        /// The name, as it was given.
+        name: String,
+    },
+    /// The kernel does not tell of its links.
+    #[error(
+        "{name}: cannot be asked about: {cause}; netlink sockets may be forbidden here (a container, seccomp)"
+    )]
+    Link {
+        /// The name, as it was given.
+        name: String,
+        /// What the kernel said.
+        cause: String,
+    },
     /// The thread that reads on behalf of several receivers could not start, or ended early.
     #[error("reading thread: {reason}")]
     Thread {

@@ -23,6 +23,8 @@ mod format;
 mod interface;
 mod map;
 mod memory;
+#[cfg(target_os = "linux")]
+pub mod nic;
 mod reading;
 mod source;
 mod stream;
