@@ -2,6 +2,12 @@
 //!
 //! A batch is a region of memory and a list of slots that say where in it the frames lie. It is one concrete type for
 //! every source, so that what consumes it is not generic. It copies nothing and owns nothing.
+//!
+//! The region is an address and not a slice, since of the memory that a NIC writes to only the frames are ours: a slice over all
+//! of it would be a lie. That is the one unsafe line here, and `Batch::from_raw` the one unsafe promise.
+#![allow(unsafe_code)]
+
+use std::{marker::PhantomData, ptr::NonNull, slice};
 
 use pithead_wire::{LinkType, Timestamp};
 
@@ -42,8 +48,10 @@ pub struct Slot {
 }
 
 impl Slot {
-    fn bytes<'a>(&self, region: &'a [u8]) -> Option<&'a [u8]> {
-        region.get(self.offset..)?.get(..self.len as usize)
+    /// Whether it lies in a region of so many bytes.
+    #[inline]
+    fn lies_in(&self, region_bytes: usize) -> bool {
+        self.offset.checked_add(self.len as usize).is_some_and(|end| end <= region_bytes)
     }
 }
 
@@ -52,12 +60,19 @@ impl Slot {
 /// All of them come from the same file.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
-    region: &'a [u8],
+    base: NonNull<u8>,
     slots: &'a [Slot],
     file: usize,
     first_number: u64,
     first_sequence: u64,
+    now: Option<Timestamp>,
+    region: PhantomData<&'a [u8]>,
 }
+
+// SAFETY: it is a shared borrow of its frames' bytes, which any thread may read.
+unsafe impl Send for Batch<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Batch<'_> {}
 
 impl<'a> Batch<'a> {
     /// A batch of the frames that `slots` name in `region`; `None` if one of them lies outside of it.
@@ -70,8 +85,40 @@ impl<'a> Batch<'a> {
         first_number: u64,
         first_sequence: u64,
     ) -> Option<Self> {
-        let inside = slots.iter().all(|slot| slot.bytes(region).is_some());
-        inside.then_some(Self { region, slots, file, first_number, first_sequence })
+        let base = NonNull::from(region).cast();
+        // SAFETY: the region is borrowed for as long as the batch lives, all of it.
+        unsafe { Self::from_raw(base, region.len(), slots, file, first_number, first_sequence) }
+    }
+
+    /// The same for frames in `region_bytes` of memory at `base`, the rest of which may change meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// As long as the batch lives the region must stay mapped, and no byte that one of the slots names may be written.
+    pub(crate) unsafe fn from_raw(
+        base: NonNull<u8>,
+        region_bytes: usize,
+        slots: &'a [Slot],
+        file: usize,
+        first_number: u64,
+        first_sequence: u64,
+    ) -> Option<Self> {
+        let inside = slots.iter().all(|slot| slot.lies_in(region_bytes));
+        let (now, region) = (None, PhantomData);
+        inside.then_some(Self { base, slots, file, first_number, first_sequence, now, region })
+    }
+
+    /// The same, lent at `now` by the clock of the machine.
+    #[must_use]
+    pub const fn with_now(mut self, now: Timestamp) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// When it was lent, by the clock of the machine, also where no frame has arrived; `None` where time is what frames say,
+    /// as in a file.
+    pub const fn now(&self) -> Option<Timestamp> {
+        self.now
     }
 
     /// How many frames there are.
@@ -107,8 +154,8 @@ impl<'a> Batch<'a> {
     #[inline]
     fn lend(&self, index: usize, slot: &Slot) -> Frame<'a> {
         Frame {
-            // `new` has seen that each slot lies inside, so the empty slice is never taken.
-            bytes: slot.bytes(self.region).unwrap_or_default(),
+            // SAFETY: `from_raw` has seen that each slot lies in the region, and its caller has promised that nobody writes there.
+            bytes: unsafe { slice::from_raw_parts(self.base.add(slot.offset).as_ptr(), slot.len as usize) },
             wire_len: slot.wire_len,
             at: slot.at,
             link: slot.link,

@@ -71,6 +71,32 @@ pub enum Error {
         /// What the kernel said.
         cause: String,
     },
+    /// A live link could not be opened, or stopped being one.
+    #[error("{place}: cannot {what}: {cause}; {remedy}")]
+    Live {
+        /// The interface, and the queue where it is about one: `eth1 queue 3`.
+        place: String,
+        /// What was tried, such as `bind the AF_XDP socket`.
+        what: &'static str,
+        /// What the system said.
+        cause: Arc<io::Error>,
+        /// What can be done about it.
+        remedy: String,
+    },
+    /// An interface that was listened to is not there any more. Its frames so far have been lent; other interfaces go on.
+    #[error("{interface}: the interface is gone; bring it back and start again")]
+    Gone {
+        /// Its name.
+        interface: Arc<str>,
+    },
+    /// What was asked for makes no sense, or not together.
+    #[error("{place}: {reason}")]
+    Refused {
+        /// What it is about: an interface or a setting.
+        place: String,
+        /// What does not fit, and what would.
+        reason: String,
+    },
     /// The thread that reads on behalf of several receivers could not start, or ended early.
     #[error("reading thread: {reason}")]
     Thread {

@@ -1,4 +1,4 @@
-//! Where frames come from: capture files, memory, and (to come) live links.
+//! Where frames come from: capture files, memory, and live links.
 //!
 //! A source *lends* frames in batches and takes them back at the next call, so nothing can keep one past it. Only this
 //! crate knows what a file format or a NIC is. It knows nothing of what frames mean.
@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Plain files are mapped and every worker walks them by itself; what can be read only once (standard input, gzip, zstd)
-//! is read by one thread and shared out by [`Fanout`]. [`open`] picks.
+//! is read by one thread and shared out by [`Fanout`]. [`open`] picks. Live links are opened by `xdp::open`.
 #![deny(unsafe_code)]
 
 mod batch;
@@ -28,6 +28,8 @@ pub mod nic;
 mod reading;
 mod source;
 mod stream;
+#[cfg(target_os = "linux")]
+pub mod xdp;
 
 pub use batch::{Batch, Frame, Slot};
 pub use error::{Error, Place};

@@ -1,0 +1,168 @@
+//! The frames of a set of queues, as one source for one worker.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    time::{Duration, SystemTime},
+};
+
+use pithead_wire::{LinkType, Timestamp};
+
+use super::{Mode, Options, Queue, syscall};
+use crate::{Batch, Error, Interface, PacketSource};
+
+/// Calls that find nothing before one waits: what is on its way has arrived by then.
+const PATIENT_CALLS: u32 = 16;
+
+/// Lends the frames of its queues, each batch from one of them in turn, and an empty batch when none has arrived.
+///
+/// It ends (`None`) only when every interface is gone.
+#[derive(Debug)]
+pub struct XdpSource {
+    seats: Vec<Seat>,
+    interfaces: Vec<Interface>,
+    batch_frames: usize,
+    wait: Duration,
+    /// The seat whose turn it is.
+    turn: usize,
+    /// Calls in a row that found nothing.
+    idle: u32,
+    /// Frames lent so far.
+    lent: u64,
+    waited_for: Vec<libc::pollfd>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    queue: Queue,
+    /// Index of its interface.
+    interface: u16,
+    gone: bool,
+}
+
+impl XdpSource {
+    /// A source over these queues. Frames name interfaces in the order in which they first come here.
+    pub fn new(queues: Vec<Queue>, options: &Options) -> Self {
+        let mut interfaces: Vec<Interface> = Vec::new();
+        let seats = queues.into_iter().map(|queue| {
+            let name = &queue.place().interface;
+            let known = interfaces.iter().position(|known| known.name.as_ref() == Some(name));
+            let interface = known.unwrap_or_else(|| {
+                interfaces.push(Interface { name: Some(name.clone()), link: LinkType::ETHERNET, file: 0 });
+                interfaces.len() - 1
+            });
+            Seat { queue, interface: interface as u16, gone: false }
+        });
+        let seats: Vec<_> = seats.collect();
+        let batch_frames = options.batch_frames.max(1);
+        Self {
+            waited_for: Vec::with_capacity(seats.len()),
+            seats,
+            interfaces,
+            batch_frames,
+            wait: options.wait,
+            turn: 0,
+            idle: 0,
+            lent: 0,
+        }
+    }
+
+    /// The queues it listens on.
+    pub fn queues(&self) -> impl Iterator<Item = &Queue> {
+        self.seats.iter().map(|seat| &seat.queue)
+    }
+
+    /// The modes in use, in the order of the queues.
+    pub fn modes(&self) -> impl Iterator<Item = Mode> {
+        self.queues().map(|queue| queue.place().mode)
+    }
+
+    /// Takes frames from the first queue, from the one whose turn it is on, that has some; says which, and how many.
+    fn take(&mut self, now: Timestamp) -> Result<Option<(usize, usize)>, Error> {
+        for _ in 0..self.seats.len() {
+            let at = self.turn;
+            self.turn = if at + 1 == self.seats.len() { 0 } else { at + 1 };
+            let seat = &mut self.seats[at];
+            if seat.gone {
+                continue;
+            }
+            let taken = seat.queue.take(self.batch_frames, seat.interface, now);
+            if seat.queue.nudge().is_err() && taken == 0 {
+                return Err(self.lose(at));
+            }
+            if taken > 0 {
+                return Ok(Some((at, taken)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn lose(&mut self, at: usize) -> Error {
+        let seat = &mut self.seats[at];
+        seat.gone = true;
+        Error::Gone { interface: seat.queue.place().interface.clone() }
+    }
+
+    /// Waits for a frame on any queue. This is the watchdog as well: the kernel wakes a driver up that stopped when it ran out of memory
+    /// for frames, and says if an interface has gone.
+    fn rest(&mut self) -> Result<(), Error> {
+        self.waited_for.clear();
+        for seat in self.seats.iter().filter(|seat| !seat.gone) {
+            self.waited_for.push(syscall::readable(seat.queue.socket()));
+        }
+        // It can fail only for want of memory; then the next call tries again.
+        let _ = syscall::wait(&mut self.waited_for, self.wait);
+        let troubled = self.waited_for.iter().any(|fd| fd.revents & !libc::POLLIN != 0);
+        if !troubled {
+            return Ok(());
+        }
+        let lost = |seat: &Seat| !seat.gone && !seat.queue.is_ready() && is_gone(seat.queue.socket());
+        match self.seats.iter().position(lost) {
+            Some(at) => Err(self.lose(at)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_gone(socket: impl AsFd) -> bool {
+    let said = syscall::pending_error(socket.as_fd()).err();
+    said.as_ref().and_then(io::Error::raw_os_error) == Some(libc::ENETDOWN)
+}
+
+impl PacketSource for XdpSource {
+    fn next_batch(&mut self) -> Result<Option<Batch<'_>>, Error> {
+        if self.seats.iter().all(|seat| seat.gone) {
+            return Ok(None);
+        }
+        let mut now = clock();
+        let mut from = self.take(now)?;
+        if from.is_none() {
+            self.idle += 1;
+            if self.idle > PATIENT_CALLS && !self.wait.is_zero() {
+                self.rest()?;
+                now = clock();
+                from = self.take(now)?;
+            }
+        }
+        let Some((from, taken)) = from else {
+            return Ok(Batch::new(&[], &[], 0, 1, self.lent + 1).map(|batch| batch.with_now(now)));
+        };
+        self.idle = 0;
+        let sequence = self.lent + 1;
+        self.lent += taken as u64;
+        Ok(self.seats[from].queue.lend(taken, sequence).map(|batch| batch.with_now(now)))
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn position(&self) -> (u64, Option<u64>) {
+        (self.lent, None)
+    }
+}
+
+fn clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::new(since.as_secs() as i64, since.subsec_nanos())
+}
