@@ -2,17 +2,24 @@
 //!
 //! Nothing here is part of the program; only `pithead-traffic` is, which makes the frames. What is measured is the same [`Pipeline`] that
 //! reads files and links.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+
+mod chunk;
+#[allow(unsafe_code)]
+pub mod counting;
+pub mod scale;
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use pithead::{Config, Pipeline, Settings};
-use pithead_capture::{MemorySource, PacketSource};
+use pithead_capture::{Batch, MemorySource, PacketSource};
 use pithead_detect::Anchors;
 use pithead_detect::pools::Pools;
 use pithead_traffic::{Generator, Recipe, Sizes};
 use pithead_wire::Timestamp;
+
+pub use chunk::Chunk;
 
 /// Traces that figures are told of, by name: what they stand for, and how they are made.
 pub const TRACES: [(&str, &str, Sizes, u32); 3] = [
@@ -85,9 +92,15 @@ pub fn run(source: &mut dyn PacketSource, pipeline: &mut Pipeline) -> Result<u64
     let mut frames = 0;
     while let Some(batch) = source.next_batch()? {
         frames += batch.len() as u64;
-        for frame in batch.frames() {
-            pipeline.on_frame(frame);
-        }
+        on_batch(pipeline, &batch);
     }
     Ok(frames)
+}
+
+/// Sends a batch through a pipeline, as a worker does.
+#[inline]
+pub fn on_batch(pipeline: &mut Pipeline, batch: &Batch<'_>) {
+    for frame in batch.frames() {
+        pipeline.on_frame(frame);
+    }
 }
