@@ -33,6 +33,9 @@ pub enum Command {
     Dialects(DialectsArgs),
     /// Say what the pool list makes of a host name, or the dialects of a line of text
     Check(CheckArgs),
+    /// Say whether this machine and these links can be tapped, and what mends it where not
+    #[cfg(target_os = "linux")]
+    Doctor(DoctorArgs),
     /// Write the shell completions or the man pages
     #[command(hide = true)]
     Generate(GenerateArgs),
@@ -121,6 +124,17 @@ pub struct CheckArgs {
     /// Read settings from this file (TOML)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// The links to look at; none for the machine alone
+    #[arg(value_name = "INTERFACE", value_hint = ValueHint::Other)]
+    pub interfaces: Vec<String>,
+    /// Write JSON lines
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `generate`.

@@ -2,6 +2,8 @@
 
 mod check;
 mod dialects;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod generate;
 mod replay;
 mod verify;
@@ -28,6 +30,8 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Verify(args) => verify::run(&args),
         Command::Dialects(args) => dialects::run(&args),
         Command::Check(args) => check::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(args) => doctor::run(&args),
         Command::Generate(args) => generate::run(&args),
     }
 }

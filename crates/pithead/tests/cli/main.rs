@@ -4,6 +4,8 @@
 //! plainest of them, Stratum V1 as cgminer speaks it, is recognised.
 
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod expectations;
 mod pages;
 mod replay;

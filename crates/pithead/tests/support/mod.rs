@@ -4,6 +4,7 @@
 pub mod captures;
 pub mod craft;
 pub mod line;
+pub mod namespace;
 pub mod steps;
 
 use std::ffi::OsStr;
