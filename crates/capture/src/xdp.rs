@@ -17,6 +17,8 @@
 //! arithmetic), `umem` (who owns which chunk).
 
 mod blame;
+#[doc(hidden)]
+pub mod double;
 mod mmap;
 mod open;
 mod options;

@@ -116,7 +116,7 @@ impl Default for Options {
 }
 
 /// The bytes of a chunk that stay the driver's.
-const HEADROOM: u32 = 256;
+pub(super) const HEADROOM: u32 = 256;
 /// An Ethernet header and two VLAN tags.
 const LINK_HEADER: u32 = 14 + 8;
 

@@ -65,9 +65,14 @@ impl Queue {
             let copied = io::Error::from_raw_os_error(libc::EOPNOTSUPP);
             return Err(blamed(step, "share memory with the driver")(copied));
         }
-        let (socket, tally) = (Arc::new(socket), Arc::default());
         let busy_poll = options.busy_poll.is_some();
-        Ok(Self { place, socket, exchange, tally, received: 0, busy_poll, huge_pages })
+        Ok(Self { busy_poll, huge_pages, ..Self::over(socket, place, exchange) })
+    }
+
+    /// A queue over rings that are set up.
+    pub(super) fn over(socket: OwnedFd, place: Place, exchange: Exchange) -> Self {
+        let (socket, tally) = (Arc::new(socket), Arc::default());
+        Self { place, socket, exchange, tally, received: 0, busy_poll: false, huge_pages: false }
     }
 
     /// Which queue it is.

@@ -30,6 +30,7 @@ pub struct XdpSource {
     /// Frames lent so far.
     lent: u64,
     waited_for: Vec<libc::pollfd>,
+    clock: fn() -> Timestamp,
 }
 
 #[derive(Debug)]
@@ -64,7 +65,15 @@ impl XdpSource {
             turn: 0,
             idle: 0,
             lent: 0,
+            clock,
         }
+    }
+
+    /// The same by another clock: times are an argument in tests.
+    #[must_use]
+    pub const fn with_clock(mut self, clock: fn() -> Timestamp) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// The queues it listens on.
@@ -134,13 +143,13 @@ impl PacketSource for XdpSource {
         if self.seats.iter().all(|seat| seat.gone) {
             return Ok(None);
         }
-        let mut now = clock();
+        let mut now = (self.clock)();
         let mut from = self.take(now)?;
         if from.is_none() {
             self.idle += 1;
             if self.idle > PATIENT_CALLS && !self.wait.is_zero() {
                 self.rest()?;
-                now = clock();
+                now = (self.clock)();
                 from = self.take(now)?;
             }
         }
@@ -165,4 +174,69 @@ impl PacketSource for XdpSource {
 fn clock() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::new(since.as_secs() as i64, since.subsec_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MemorySource, contract, xdp::double};
+
+    /// A source that ends, as a link never does: when all that was offered has been lent.
+    struct Ended(XdpSource, usize);
+
+    impl PacketSource for Ended {
+        fn next_batch(&mut self) -> Result<Option<Batch<'_>>, Error> {
+            if self.1 == 0 {
+                return Ok(None);
+            }
+            let batch = self.0.next_batch()?;
+            self.1 -= batch.as_ref().map_or(0, Batch::len);
+            Ok(batch)
+        }
+    }
+
+    /// Frames of every length, also in pieces, with times as a source in memory has them.
+    fn frames() -> Vec<Vec<u8>> {
+        (0..500u32).map(|number| vec![number as u8; (number * 7 % 4000) as usize + 1]).collect()
+    }
+
+    #[test]
+    fn keeps_the_contract() {
+        let mut expected = MemorySource::new();
+        frames().iter().for_each(|frame| expected.push(frame, Timestamp::default()));
+        contract::check(&expected, |batch_frames| {
+            let options = Options { batch_frames, ..Options::default() };
+            let (queue, mut feeder) = double::pair(&options, u32::MAX - 100).unwrap();
+            assert!(frames().iter().all(|frame| feeder.offer(frame)));
+            feeder.publish();
+            Ended(XdpSource::new(vec![queue], &options).with_clock(Timestamp::default), 500)
+        });
+    }
+
+    #[test]
+    fn queues_take_turns_and_an_empty_batch_has_a_time() {
+        let options = Options { batch_frames: 2, wait: Duration::ZERO, ..Options::default() };
+        let (one, mut feeds_one) = double::pair(&options, 0).unwrap();
+        let (two, mut feeds_two) = double::pair(&options, 0).unwrap();
+        for (feeder, byte) in [(&mut feeds_one, 1), (&mut feeds_two, 2)] {
+            assert!((0..3).all(|_| feeder.offer(&[byte])));
+            feeder.publish();
+        }
+        let mut source = XdpSource::new(vec![one, two], &options);
+        let mut seen = Vec::new();
+        while let Some(batch) = source.next_batch().unwrap().filter(|batch| !batch.is_empty()) {
+            seen.push(
+                batch
+                    .frames()
+                    .map(|frame| (frame.bytes[0], frame.number, frame.sequence))
+                    .collect::<Vec<_>>(),
+            );
+        }
+        assert_eq!(
+            seen,
+            [vec![(1, 1, 1), (1, 2, 2)], vec![(2, 1, 3), (2, 2, 4)], vec![(1, 3, 5)], vec![(2, 3, 6)]]
+        );
+        assert!(source.next_batch().unwrap().unwrap().now().is_some());
+        assert_eq!(source.interfaces().len(), 1, "both are of the interface 'memory'");
+    }
 }
