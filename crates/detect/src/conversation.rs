@@ -7,13 +7,13 @@ use pithead_flow::{Direction, Half, Oddities as StreamOddities, Piece};
 use crate::app::App;
 use crate::carriers::proxy_header::{self, Front};
 use crate::carriers::{Host, socks};
+use crate::course::Course;
 use crate::event::{Oddities, Where};
 use crate::framing::Pool;
 use crate::judge::{Judge, Names};
 use crate::nodes;
 use crate::reader::{Found, Reader};
 use crate::session::Session;
-use crate::turns::Turns;
 
 /// How many bytes can leave it open what a client begins with: a request of SOCKS 4a with the longest user and name, or a load balancer's
 /// header with its extensions.
@@ -38,10 +38,16 @@ pub(crate) struct Talk {
     socks: Option<Box<socks::Handshake>>,
     /// What the handshake has taken of each direction, as long as it may yet turn out to be none.
     taken: [Vec<u8>; 2],
-    turns: Turns,
-    turns_judged: bool,
-    /// Whether turns are those inside an HTTP tunnel.
+    /// Whether there was another reading of all that a direction had said.
+    contested: [bool; 2],
+    /// Turns, counted from the first byte.
+    course: Course,
+    /// Turns inside a tunnel, which begin anew.
+    inside: Option<Box<Course>>,
+    /// Whether that is HTTP's tunnel.
     tunnelled: bool,
+    /// Other readings of first bytes that had to make room.
+    pub(crate) readings_full: u64,
     pub(crate) session: Option<Box<Session>>,
     /// Bytes that may still be read without a sign of mining.
     budget: u64,
@@ -72,9 +78,11 @@ impl Conversation {
             opening: Some(Vec::new()),
             socks: None,
             taken: [Vec::new(), Vec::new()],
-            turns: Turns::new(starts.iter().all(Option::is_some)),
-            turns_judged: false,
+            contested: [false; 2],
+            course: Course::new(starts.iter().all(Option::is_some)),
+            inside: None,
             tunnelled: false,
+            readings_full: 0,
             session: None,
             budget,
             names: Names::default(),
@@ -129,6 +137,8 @@ impl Talk {
         {
             judge.app(app);
         }
+        let Self { course, session, names, .. } = self;
+        course.count(direction, bytes, judge, session, names);
         if direction == Direction::Backward {
             self.answered(judge);
         }
@@ -137,13 +147,13 @@ impl Talk {
         if rest.is_empty() {
             return;
         }
+        let Self { readers: [forward, backward], inside, tunnelled, session, names, .. } = self;
         // What a SOCKS handshake took is none of the tunnel's turns.
-        if !self.tunnelled {
-            self.count_turn(direction, &rest, judge);
+        if let Some(inside) = inside.as_mut().filter(|_| !*tunnelled) {
+            inside.count(direction, &rest, judge, session, names);
         }
+        let counts = !*tunnelled || inside.as_ref().is_some_and(|inside| !inside.is_judged());
         let mut tunnel = Vec::new();
-        let counts = !self.tunnelled || !self.turns_judged;
-        let Self { readers: [forward, backward], session, names, .. } = self;
         let (reader, other) =
             if direction == Direction::Forward { (forward, backward) } else { (backward, forward) };
         reader.push(&rest, pool, &mut |found| match found {
@@ -153,10 +163,12 @@ impl Talk {
         });
         if !tunnel.is_empty() {
             // What was said to the proxy is none of the tunnel's turns.
-            if !std::mem::replace(&mut self.tunnelled, true) {
-                (self.turns, self.turns_judged) = (Turns::new(true), false);
+            if !std::mem::replace(tunnelled, true) {
+                *inside = Some(Box::new(Course::new(true)));
             }
-            self.count_turn(direction, &tunnel, judge);
+            if let Some(inside) = inside {
+                inside.count(direction, &tunnel, judge, session, names);
+            }
         }
     }
 
@@ -173,10 +185,10 @@ impl Talk {
 
     /// Both directions have ended, so the last turn is complete.
     pub(crate) fn end_turns(&mut self, judge: &mut Judge<'_>) {
-        let Some((last, _)) = self.turns.all().last().copied() else { return };
-        if !self.turns_judged && self.turns.from_start() {
-            self.turns.end();
-            self.turns_judged = judge.turns(&self.turns, last, &mut self.session, &mut self.names);
+        let Self { course, inside, session, names, .. } = self;
+        course.end(judge, session, names);
+        if let Some(inside) = inside {
+            inside.end(judge, session, names);
         }
     }
 
@@ -190,37 +202,28 @@ impl Talk {
     /// Bytes are missing in a direction.
     fn gap(&mut self, direction: Direction, pool: &mut Pool) {
         self.readers[direction.index()].gap(pool);
-        self.turns.spoil();
+        self.course.spoil();
+        if let Some(inside) = &mut self.inside {
+            inside.spoil();
+        }
     }
 
     /// Another reading of recent bytes: read afresh, only for what it proves. If they are not all there was, what came before them counts.
     fn rival(&mut self, direction: Direction, window: &[u8], pool: &mut Pool, judge: &mut Judge<'_>) {
         let mut reader = Reader::new(direction, false, self.dns);
         let whole = self.read[direction.index()] <= window.len() as u64;
+        self.contested[direction.index()] |= whole;
         if !whole && self.readers[direction.index()].doubts() {
             reader.doubt();
         }
-        let Self { session, names, .. } = self;
+        let Self { course, session, names, readings_full, .. } = self;
         judge.rival = true;
         reader.push(window, pool, &mut |found| judge.found(&found, direction, session, names));
         judge.rival = false;
         reader.gap(pool);
-    }
-
-    /// Measures turns, and lets those dialects judge that have no words.
-    fn count_turn(&mut self, direction: Direction, bytes: &[u8], judge: &mut Judge<'_>) {
-        if self.turns_judged || !self.turns.from_start() {
-            return;
+        if whole {
+            course.contest(direction, window, readings_full, judge, session, names);
         }
-        let begins = self.turns.push(direction, bytes);
-        if begins && self.turns.all().len() == 2 {
-            let first = self.turns.all()[0];
-            if let Some(app) = nodes::opening(self.turns.head(first.0), u64::from(first.1)) {
-                judge.app(app);
-            }
-        }
-        self.turns_judged =
-            judge.turns(&self.turns, direction, &mut self.session, &mut self.names) || self.turns.is_full();
     }
 
     /// Takes a load balancer's header off the client's bytes and decides whether SOCKS begins behind it. `None` while the bytes are too few
@@ -250,8 +253,7 @@ impl Talk {
             return None;
         }
         if socks == Some(true) {
-            self.socks = Some(Box::default());
-            judge.app(App::Socks);
+            self.begin_socks(judge);
         }
         Some(match (all, header.unwrap_or(0)) {
             (all, 0) => all,
@@ -269,10 +271,15 @@ impl Talk {
             header_of(held).and_then(|header| held.get(header..)).is_some_and(socks::waits)
         };
         let Some(held) = self.opening.take_if(waits) else { return };
-        self.socks = Some(Box::default());
-        judge.app(App::Socks);
+        self.begin_socks(judge);
         let greeting = header_of(&held).and_then(|header| held.get(header..)).unwrap_or_default();
         self.through_socks(Direction::Forward, greeting, judge);
+    }
+
+    fn begin_socks(&mut self, judge: &mut Judge<'_>) {
+        self.socks = Some(Box::default());
+        self.inside = Some(Box::new(Course::new(self.course.opens())));
+        judge.app(App::Socks);
     }
 
     /// Takes a SOCKS handshake off the front; what it leaves is what the tunnel carries.
@@ -292,8 +299,11 @@ impl Talk {
         }
         let way = direction.index();
         if step.event == socks::Event::NotSocks {
-            // What was taken for a handshake was something else. It is read after all, but as nothing better than text.
-            self.readers[way].as_text();
+            // What was taken for a handshake was something else. It is read after all, but as nothing better than text; unless the greeting
+            // was contested, for then there may have been none.
+            if !self.contested[Direction::Forward.index()] {
+                self.readers[way].as_text();
+            }
             let mut all = std::mem::take(&mut self.taken[way]);
             if all.is_empty() {
                 return Cow::Borrowed(bytes);

@@ -59,8 +59,18 @@ pub struct DetectCounters {
     pub records_full: u64,
     /// Messages judged by their first piece since there was no room to hold it.
     pub messages_full: u64,
+    /// Readings of contested first bytes that were given up for later ones.
+    pub readings_full: u64,
     /// What was odd in the streams looked into.
     pub oddities: Oddities,
+}
+
+impl DetectCounters {
+    /// Adds what a record has counted that is about to go.
+    fn close(&mut self, record: &Conversation) {
+        self.oddities.add(record.oddities());
+        self.readings_full += record.talk.readings_full;
+    }
 }
 
 /// The detector of a worker.
@@ -113,7 +123,7 @@ impl Detector {
         let Some(mut record) = self.records.get_mut(index).and_then(Option::take) else { return };
         self.read(&mut record, flow, direction, tcp, frame, out);
         if record.talk.is_done() {
-            self.counters.oddities.add(record.oddities());
+            self.counters.close(&record);
             record.talk.release(&mut self.messages);
             flow.mark.done = true;
             flow.mark.record = 0;
@@ -161,7 +171,7 @@ impl Detector {
         {
             self.drain(&mut record, flow, frame, out);
             oddities = record.oddities();
-            self.counters.oddities.add(oddities);
+            self.counters.close(&record);
             self.free.push(index as u32);
             mining = record
                 .talk

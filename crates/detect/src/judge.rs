@@ -155,7 +155,7 @@ impl Judge<'_> {
         session: &mut Option<Box<Session>>,
         names: &mut Names,
     ) -> bool {
-        if session.is_some() {
+        if session.as_ref().is_some_and(|session| session.is_alerted()) {
             return true;
         }
         let verdict =

@@ -9,14 +9,53 @@ const TURNS: usize = 8;
 /// How many first bytes of each direction are kept: a Stratum V2 miner has named itself and its user by then, if it does so in clear.
 pub(crate) const HEAD_BYTES: usize = 192;
 
+/// The first bytes of a direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    bytes: [u8; HEAD_BYTES],
+    len: usize,
+}
+
+impl Head {
+    const EMPTY: Self = Self { bytes: [0; HEAD_BYTES], len: 0 };
+
+    /// The first of these.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut head = Self::EMPTY;
+        head.push(bytes);
+        head
+    }
+
+    /// Adds the next bytes, as far as there is room. True if there was.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> bool {
+        let free = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let kept = bytes.len().min(free.len());
+        free[..kept].copy_from_slice(&bytes[..kept]);
+        self.len += kept;
+        kept > 0
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// What bytes brought to a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// They begin a turn, so that the turn before is complete.
+    pub begins: bool,
+    /// Something can be judged that could not be before: a turn is complete, or more is known of the first bytes.
+    pub news: bool,
+}
+
 /// The beginning of a conversation.
 #[derive(Clone, Debug)]
 pub struct Turns {
     turns: [(Direction, u32); TURNS],
     count: usize,
-    heads: [[u8; HEAD_BYTES]; 2],
-    lens: [usize; 2],
-    totals: [u64; 2],
+    heads: [Head; 2],
     from_start: bool,
     ended: bool,
 }
@@ -27,9 +66,7 @@ impl Turns {
         Self {
             turns: [(Direction::Forward, 0); TURNS],
             count: 0,
-            heads: [[0; HEAD_BYTES]; 2],
-            lens: [0; 2],
-            totals: [0; 2],
+            heads: [Head::EMPTY; 2],
             from_start,
             ended: false,
         }
@@ -55,27 +92,24 @@ impl Turns {
         self.ended
     }
 
-    /// Counts bytes. True when they begin a turn, so that the turn before is complete.
-    pub fn push(&mut self, direction: Direction, bytes: &[u8]) -> bool {
-        let way = direction.index();
-        let room = HEAD_BYTES - self.lens[way];
-        let kept = bytes.len().min(room);
-        self.heads[way][self.lens[way]..self.lens[way] + kept].copy_from_slice(&bytes[..kept]);
-        self.lens[way] += kept;
-        self.totals[way] += bytes.len() as u64;
-        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    /// Counts bytes.
+    pub fn push(&mut self, direction: Direction, bytes: &[u8]) -> Growth {
+        let more = self.heads[direction.index()].push(bytes);
+        let begins = self.measure(direction, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        Growth { begins, news: begins || more }
+    }
+
+    fn measure(&mut self, direction: Direction, len: u32) -> bool {
         if let Some((last, sum)) = self.count.checked_sub(1).and_then(|last| self.turns.get_mut(last))
             && *last == direction
         {
             *sum = sum.saturating_add(len);
             return false;
         }
-        if let Some(turn) = self.turns.get_mut(self.count) {
-            *turn = (direction, len);
-            self.count += 1;
-            return true;
-        }
-        false
+        let Some(turn) = self.turns.get_mut(self.count) else { return false };
+        *turn = (direction, len);
+        self.count += 1;
+        true
     }
 
     /// The turns so far, the last one possibly unfinished.
@@ -96,12 +130,16 @@ impl Turns {
 
     /// The first bytes of a direction.
     pub fn head(&self, direction: Direction) -> &[u8] {
-        &self.heads[direction.index()][..self.lens[direction.index()]]
+        self.heads[direction.index()].bytes()
     }
 
-    /// All bytes of a direction.
-    pub const fn total(&self, direction: Direction) -> u64 {
-        self.totals[direction.index()]
+    pub(crate) const fn head_of(&self, direction: Direction) -> &Head {
+        &self.heads[direction.index()]
+    }
+
+    /// The same turns with other first bytes.
+    pub(crate) fn read_as(&self, ours: &Head, theirs: &Head) -> Self {
+        Self { heads: [*ours, *theirs], ..self.clone() }
     }
 }
 
@@ -113,13 +151,13 @@ mod tests {
     #[test]
     fn segments_of_one_side_are_one_turn() {
         let mut turns = Turns::new(true);
-        assert!(turns.push(Forward, &[1; 40]));
-        assert!(!turns.push(Forward, &[2; 24]));
-        assert!(turns.push(Backward, &[3; 234]));
+        assert!(turns.push(Forward, &[1; 40]).begins);
+        assert_eq!(turns.push(Forward, &[2; 24]), Growth { begins: false, news: true });
+        assert!(turns.push(Backward, &[3; 200]).begins);
+        assert_eq!(turns.push(Backward, &[3; 34]), Growth { begins: false, news: false });
         assert_eq!(turns.all(), [(Forward, 64), (Backward, 234)]);
         assert_eq!(turns.head(Forward).len(), 64);
         assert_eq!(turns.head(Backward).len(), HEAD_BYTES);
-        assert_eq!(turns.total(Backward), 234);
         assert_eq!(turns.complete(), [(Forward, 64)]);
         turns.end();
         assert_eq!(turns.complete(), turns.all());
@@ -132,6 +170,6 @@ mod tests {
             turns.push(if n % 2 == 0 { Forward } else { Backward }, b"x");
         }
         assert!(turns.is_full());
-        assert_eq!(turns.total(Forward), 50);
+        assert_eq!(turns.all().len(), TURNS);
     }
 }

@@ -24,6 +24,9 @@ use window::{Front, Overlaid, Window};
 /// How far from the expected position a segment may lie and still belong there. The usual receive windows are smaller.
 const REACH: u32 = 1 << 20;
 
+/// Among so many first bytes of a stream a NUL may be meant: binary messages begin with up to three.
+const OPENING: u32 = 3;
+
 /// The most bytes taken from one segment; only a jumbogram could hold more.
 const LONGEST: usize = REACH as usize;
 
@@ -161,6 +164,9 @@ impl Half {
             self.acked = ack;
             self.skip_cut(limits, sink);
             self.skip_lost(limits, sink);
+        }
+        // The other side may be about to answer what was not shown yet.
+        if plausible {
             self.show_pending(limits, sink);
         }
     }
@@ -378,9 +384,12 @@ impl Half {
     /// A single byte just before the expected one is a keep-alive probe: no conflict, and nothing to show for itself.
     ///
     /// Its content is garbage, mostly NUL. Any other byte is remembered in the second reading, or else a message sent byte
-    /// by byte, each after a decoy, would pass as a row of probes.
+    /// by byte, each after a decoy, would pass as a row of probes. A NUL is remembered where bytes are contested anyway, and at
+    /// the very beginning.
     fn probe(&mut self, payload: &[u8]) {
-        if let Some(&byte) = payload.first().filter(|&&byte| byte != 0) {
+        let opening = self.window.end().wrapping_sub(self.start) <= OPENING;
+        let nul_counts = opening || self.window.differs();
+        if let Some(&byte) = payload.first().filter(|&&byte| byte != 0 || nul_counts) {
             self.unshown |= self.window.amend_last(byte);
         }
     }

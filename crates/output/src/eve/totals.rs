@@ -93,6 +93,7 @@ impl<'a> Stats<'a> {
                 resumed: stats.detect.resumed,
                 records_full: stats.detect.records_full,
                 messages_full: stats.detect.messages_full,
+                readings_full: stats.detect.readings_full,
                 streams: Anomalies::all(&stats.detect.oddities),
             },
             hosts: stats.hosts.map(|hosts| Hosts { known: hosts.known, refused: hosts.refused }),
@@ -193,6 +194,7 @@ struct Detect {
     resumed: u64,
     records_full: u64,
     messages_full: u64,
+    readings_full: u64,
     streams: Anomalies,
 }
 

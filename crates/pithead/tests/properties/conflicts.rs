@@ -3,22 +3,24 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use proptest::prelude::*;
+
 use crate::dice::Dice;
 use crate::segments::split;
 use crate::sessions;
 use crate::support::line::{self, Told};
-use crate::support::short;
 use crate::support::steps::{self, Segment, Step};
+use crate::support::{golden, short};
 
 /// What stands in the decoy, by its place.
 type Filler = fn(usize) -> u8;
 
-const FILLERS: [(&str, Filler); 3] =
-    [("letters", |_| b'x'), ("zeros", |_| 0), ("a request", |at| b"GET / HTTP/1.1\r\n\r\n"[at % 18])];
-
-/// Dialects that are known by their first bytes and by sizes. Of the first bytes only one reading is kept, the one that came first: there
-/// is no message that could be read again.
-const WITHOUT_WORDS: [&str; 3] = ["p2pool", "stratum-v2", "stratum-v2-plain"];
+const FILLERS: [(&str, Filler); 4] = [
+    ("letters", |_| b'x'),
+    ("zeros", |_| 0),
+    ("a request", |at| b"GET / HTTP/1.1\r\n\r\n"[at % 18]),
+    ("a greeting of SOCKS", |at| [5, 1, 0][at % 3]),
+];
 
 /// A segment in the place of another, with other bytes throughout.
 fn decoy(segment: &Segment, filler: Filler) -> Segment {
@@ -27,17 +29,8 @@ fn decoy(segment: &Segment, filler: Filler) -> Segment {
     Segment { payload, ..segment.clone() }
 }
 
-/// Those, and dialects in HTTP or in a WebSocket: with a decoy before each byte both ways, no reading of one side knows what the other agreed to.
-const CONTESTED_HEADS: [&str; 5] = ["p2pool", "stratum-v2", "stratum-v2-plain", "coinhive", "nimiq"];
-
-/// The flows that were alerted, but for those of some dialects. The dialect of what remains may be another, where the message that told
-/// it from its kin is the contested one.
-fn alerted(told: &Told, but: &[&str]) -> BTreeSet<u64> {
-    told.miners().into_iter().filter(|(_, dialect)| !but.contains(dialect)).map(|(flow, _)| flow).collect()
-}
-
 /// Finds every miner of every capture although the first segments have decoys, and says in the flow that bytes were contested.
-fn still_found(how: &str, first: usize, but: &[&str], way: impl Fn(&Segment, Filler) -> Vec<Segment>) {
+fn still_found(how: &str, first: usize, way: impl Fn(&Segment, Filler) -> Vec<Segment>) {
     for (name, filler) in FILLERS {
         for (capture, original) in sessions() {
             let expected = line::run(&steps::frames(&original));
@@ -49,13 +42,11 @@ fn still_found(how: &str, first: usize, but: &[&str], way: impl Fn(&Segment, Fil
             let found = line::run(&steps::frames(&made));
             let what = format!("{} {how}, {name}", short(&capture));
             assert_eq!(found.adds_up(), Ok(()), "{what}");
-            let (miners, found_miners) = (alerted(&expected, but), alerted(&found, &[]));
-            assert!(
-                miners.is_subset(&found_miners),
-                "{what}: {:?}, found {:?}",
-                expected.miners(),
-                found.miners()
-            );
+            // The dialect may be another, where the message that told it from its kin is the contested one.
+            let flows =
+                |told: &Told| told.miners().into_iter().map(|(flow, _)| flow).collect::<BTreeSet<u64>>();
+            let (expected, found_too) = (flows(&expected), flows(&found));
+            assert!(expected.is_subset(&found_too), "{what}: {expected:?}, found {:?}", found.miners());
             let contested = contested(&made);
             for flow in found.flows().filter(|flow| flow.verdict.is_some() && flow.end.is_some()) {
                 let ends = (flow.flow.source, flow.flow.destination);
@@ -83,24 +74,20 @@ fn contested(steps: &[Step]) -> BTreeSet<(SocketAddr, SocketAddr)> {
 #[test]
 fn the_decoy_first() {
     for first in [2, 13, 1000] {
-        still_found("decoy first", first, &WITHOUT_WORDS, |segment, filler| {
-            vec![decoy(segment, filler), segment.clone()]
-        });
+        still_found("decoy first", first, |segment, filler| vec![decoy(segment, filler), segment.clone()]);
     }
 }
 
 #[test]
 fn the_decoy_last() {
     for first in [2, 13, 1000] {
-        still_found("decoy last", first, &[], |segment, filler| {
-            vec![segment.clone(), decoy(segment, filler)]
-        });
+        still_found("decoy last", first, |segment, filler| vec![segment.clone(), decoy(segment, filler)]);
     }
 }
 
 #[test]
 fn a_decoy_before_and_after() {
-    still_found("decoys around", 1000, &WITHOUT_WORDS, |segment, filler| {
+    still_found("decoys around", 1000, |segment, filler| {
         let decoy = decoy(segment, filler);
         vec![decoy.clone(), segment.clone(), decoy]
     });
@@ -108,16 +95,50 @@ fn a_decoy_before_and_after() {
 
 #[test]
 fn a_decoy_for_each_piece() {
-    for (most, but) in [(1, &CONTESTED_HEADS[..]), (8, &WITHOUT_WORDS), (64, &WITHOUT_WORDS)] {
-        still_found("decoy before each piece", 30, but, |segment, filler| {
+    for most in [1, 8, 64] {
+        still_found("decoy before each piece", 12, |segment, filler| {
             let pieces = split(segment, most, &mut Dice(7));
             pieces.into_iter().flat_map(|piece| [decoy(&piece, filler), piece]).collect()
         });
     }
     for most in [1, 8, 64] {
-        still_found("decoy after each piece", 30, &[], |segment, filler| {
+        still_found("decoy after each piece", 12, |segment, filler| {
             let pieces = split(segment, most, &mut Dice(8));
             pieces.into_iter().flat_map(|piece| [piece.clone(), decoy(&piece, filler)]).collect()
         });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Decoys here and there: before or behind pieces of segments throughout, or now before and now behind whole ones. Within a turn they
+    /// stay where they are, for of a message with decoys in both places no reading is the true one.
+    #[test]
+    fn decoys_in_any_place(seed: u64, which: prop::sample::Index, filler in 0..FILLERS.len(), whole: bool) {
+        let mut dice = Dice(seed);
+        let all: Vec<_> = golden();
+        let capture = which.get(&all);
+        let original = steps::of(capture);
+        let (mut way, mut speaker) = (dice.below(3), None);
+        let made = steps::replaced(&original, |segment| {
+            if speaker.replace(segment.source) != Some(segment.source) && whole {
+                way = dice.below(3);
+            }
+            let pieces = if whole { vec![segment.clone()] } else { split(segment, 64, &mut dice) };
+            pieces.into_iter().flat_map(|piece| {
+                let decoy = decoy(&piece, FILLERS[filler].1);
+                match way {
+                    _ if dice.once_in(2) => vec![piece],
+                    0 => vec![decoy, piece],
+                    1 => vec![piece, decoy],
+                    _ => vec![decoy.clone(), piece, decoy],
+                }
+            }).collect()
+        });
+        let (expected, found) = (line::run(&steps::frames(&original)), line::run(&steps::frames(&made)));
+        prop_assert_eq!(found.adds_up(), Ok(()));
+        let missing: Vec<_> = expected.miners().into_iter().filter(|(flow, _)| !found.miners().iter().any(|(other, _)| other == flow)).collect();
+        prop_assert!(missing.is_empty(), "{} {}: {:?}, found {:?}", short(capture), FILLERS[filler].0, missing, found.miners());
     }
 }
