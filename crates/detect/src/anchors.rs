@@ -1,6 +1,8 @@
 //! Which dialects a text could belong to: one scan for the few rare literals that their messages hold.
 
-use pithead_matcher::{Database, Error, Hit, Matcher, Outcome, Pattern, compile};
+use pithead_matcher::{
+    Cache, Database, Error, Hit, Matcher, Origin, Outcome, Pattern, compile, compile_cached,
+};
 
 use crate::dialect::DIALECTS;
 
@@ -21,6 +23,18 @@ impl Anchors {
     /// # Errors
     /// When the matching engine cannot be used on this machine.
     pub fn new() -> Result<Self, Error> {
+        Self::made_by(compile)
+    }
+
+    /// Takes the compiled anchors from the cache; where it has none that fit, compiles them and leaves them there.
+    ///
+    /// # Errors
+    /// As [`Anchors::new`]; a cache that cannot be used is none, see [`Anchors::origin`].
+    pub fn cached(cache: &Cache) -> Result<Self, Error> {
+        Self::made_by(|patterns| compile_cached("anchors", patterns, cache))
+    }
+
+    fn made_by(compile: impl FnOnce(&[Pattern]) -> Result<Database, Error>) -> Result<Self, Error> {
         let mut texts: Vec<(&str, u64)> = vec![(ESCAPE, u64::MAX)];
         for (index, dialect) in DIALECTS.iter().enumerate() {
             for anchor in dialect.anchors() {
@@ -40,6 +54,11 @@ impl Anchors {
     /// What does the matching, for people.
     pub fn engine(&self) -> pithead_matcher::Engine {
         self.database.engine()
+    }
+
+    /// Whether they came from the cache.
+    pub fn origin(&self) -> &Origin {
+        self.database.origin()
     }
 
     /// A scanner for one worker.

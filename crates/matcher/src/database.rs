@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Error, MAX_PATTERN_BYTES, MAX_PATTERNS, Matcher, Pattern, aho};
+use crate::{Cache, Error, MAX_PATTERN_BYTES, MAX_PATTERNS, Matcher, Pattern, aho};
 
 /// Compiles patterns for the best engine that runs here: Hyperscan where it is built in and the CPU can run it, else Aho-Corasick.
 ///
@@ -17,22 +17,41 @@ pub fn compile(patterns: &[Pattern]) -> Result<Database, Error> {
 
 /// Compiles patterns for this engine and no other; where it cannot run, the error names the cause and the remedy.
 pub fn compile_with(kind: EngineKind, patterns: &[Pattern]) -> Result<Database, Error> {
+    make(kind, patterns, None)
+}
+
+/// Like [`compile`], but takes the compiled patterns from the cache where it has them, and leaves them there where it has not.
+///
+/// `set` names the patterns among others in the same cache. A cache that cannot be used makes this slower and nothing else:
+/// [`Database::origin`] tells. Aho-Corasick is compiled each time.
+pub fn compile_cached(set: &str, patterns: &[Pattern], cache: &Cache) -> Result<Database, Error> {
+    make(EngineKind::best(), patterns, Some((set, cache)))
+}
+
+fn make(kind: EngineKind, patterns: &[Pattern], cache: Option<(&str, &Cache)>) -> Result<Database, Error> {
     check(patterns)?;
     kind.usable()?;
-    let compiled = match kind {
+    let (compiled, origin) = match (kind, cache) {
         #[cfg(feature = "hyperscan")]
-        EngineKind::Hyperscan => {
-            Compiled::Hyperscan(Arc::new(crate::hyperscan::Literals::compile(patterns)?))
+        (EngineKind::Hyperscan, Some((set, cache))) => {
+            let (literals, origin) = crate::hyperscan::Literals::cached(set, patterns, cache)?;
+            (Compiled::Hyperscan(Arc::new(literals)), origin)
         }
-        _ => Compiled::Aho(Arc::new(aho::Literals::compile(patterns)?)),
+        #[cfg(feature = "hyperscan")]
+        (EngineKind::Hyperscan, None) => {
+            let literals = crate::hyperscan::Literals::compile(patterns)?;
+            (Compiled::Hyperscan(Arc::new(literals)), Origin::Compiled)
+        }
+        _ => (Compiled::Aho(Arc::new(aho::Literals::compile(patterns)?)), Origin::Compiled),
     };
-    Ok(Database { compiled })
+    Ok(Database { compiled, origin })
 }
 
 /// A compiled set of patterns. A clone is another handle to the same memory.
 #[derive(Debug, Clone)]
 pub struct Database {
     compiled: Compiled,
+    origin: Origin,
 }
 
 impl Database {
@@ -49,6 +68,11 @@ impl Database {
         }
     }
 
+    /// Where it came from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// What runs this database: to be said once at the start, since speed depends on it.
     pub fn engine(&self) -> Engine {
         match &self.compiled {
@@ -57,6 +81,19 @@ impl Database {
             Compiled::Aho(_) => Engine { kind: EngineKind::AhoCorasick, version: None, cpu: None },
         }
     }
+}
+
+/// Where a database came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It was compiled, and no cache had to do with it.
+    Compiled,
+    /// It was read from the cache.
+    Cached,
+    /// It was compiled, since the cache had none that fits, and is there now.
+    Kept,
+    /// It was compiled, and could not be left in the cache, for this reason.
+    NotKept(String),
 }
 
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Many patterns at once: which of these byte strings occur in this text, and where does each end?
 //!
 //! It relies on Hyperscan (the system's libhs, feature `hyperscan`) where that runs, and on Aho-Corasick everywhere. Both report
-//! the same hits, which `contract` holds them to. Patterns are literals, exact or caseless (ASCII letters only): what a dialect
+//! the same hits, which `contract` holds them to. What Hyperscan has compiled is kept in files for the next start ([`Cache`]). Patterns are literals, exact or caseless (ASCII letters only): what a dialect
 //! needs beyond a word, it reads itself.
 //!
 //! This room knows no network: no names, ports or protocols, only bytes. It leaves out streams (a message split over packets is
@@ -21,14 +21,19 @@
 #![forbid(unsafe_code)]
 
 mod aho;
+#[cfg_attr(not(feature = "hyperscan"), allow(dead_code, reason = "only Hyperscan's databases are kept"))]
+mod cache;
 #[cfg(test)]
 mod contract;
 mod database;
 mod error;
 #[cfg(feature = "hyperscan")]
 mod hyperscan;
+#[cfg_attr(not(feature = "hyperscan"), allow(dead_code, reason = "as the cache, which asks it"))]
+mod trust;
 
-pub use database::{Database, Engine, EngineKind, compile, compile_with};
+pub use cache::Cache;
+pub use database::{Database, Engine, EngineKind, Origin, compile, compile_cached, compile_with};
 pub use error::Error;
 
 /// The most hits one scan reports.

@@ -53,6 +53,9 @@ pub struct Common {
     /// What to do about checksums [default: ignore]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub checksums: Option<ChecksumsArg>,
+    /// Keep compiled patterns in this folder; none keeps nothing [default: the user's cache folder, /var/cache/pithead for root]
+    #[arg(long, value_name = "DIR|none", value_hint = ValueHint::DirPath)]
+    pub cache: Option<PathBuf>,
 }
 
 /// Arguments of `replay`.

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use ipnet::IpNet;
-use pithead_detect::Limits;
 use pithead_detect::pools::{List, Pools};
+use pithead_detect::{Anchors, Limits};
 use pithead_flow::{FragmentLimits, StreamLimits, Timeouts};
+use pithead_matcher::Cache;
 use pithead_wire::Checksums;
 
 use self::raw::{Count, RawConfig, in_words};
-
+use crate::cache;
 use crate::pipeline::Settings;
 
 /// Addresses that are ours unless something else is said: private and link-local ones, and those of carrier-grade NAT.
@@ -41,6 +42,8 @@ pub struct Config {
     pub max_names: usize,
     /// Pool lists beside the one that comes with the program.
     pub pool_lists: Vec<PathBuf>,
+    /// Where compiled patterns are kept from one start to the next, if anywhere.
+    pub cache: Option<Cache>,
 }
 
 impl Default for Config {
@@ -114,7 +117,18 @@ impl Config {
             max_hosts: size(raw.hosts.max, 100_000),
             max_names: size(raw.names.max, 100_000),
             pool_lists: raw.pool_lists.0.into_iter().map(|list| base.join(list)).collect(),
+            cache: raw.cache.map_or_else(cache::usual, |folder| {
+                cache::in_folder(&folder.0).map(|cache| Cache::new(base.join(cache.folder())))
+            }),
         })
+    }
+
+    /// The compiled patterns, from the cache where they are there.
+    ///
+    /// # Errors
+    /// When the matching engine cannot be used on this machine.
+    pub fn anchors(&self) -> Result<Anchors> {
+        self.cache.as_ref().map_or_else(Anchors::new, Anchors::cached).context("cannot compile the patterns")
     }
 
     /// The pool list that comes with the program, and those named beside it.

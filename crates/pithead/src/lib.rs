@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod aggregator;
+mod cache;
 pub mod cli;
 mod columns;
 pub mod commands;

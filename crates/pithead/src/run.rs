@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use crossbeam::channel::{Receiver, bounded};
 use pithead_capture::PacketSource;
 use pithead_detect::Anchors;
@@ -33,7 +33,7 @@ pub(crate) struct Tools {
 impl Tools {
     pub(crate) fn new(config: Config) -> Result<Self> {
         let pools = Arc::new(config.pools()?);
-        let anchors = Anchors::new().context("cannot compile the patterns")?;
+        let anchors = config.anchors()?;
         Ok(Self { config: Arc::new(config), anchors, pools })
     }
 }

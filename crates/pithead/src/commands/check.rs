@@ -22,8 +22,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
-    let check =
-        Check { pools: config.pools()?, anchors: Anchors::new().context("cannot compile the patterns")? };
+    let check = Check { pools: config.pools()?, anchors: config.anchors()? };
     let answer = if args.text == "-" {
         let mut text = String::new();
         std::io::stdin()

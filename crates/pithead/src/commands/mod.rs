@@ -12,8 +12,11 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use pithead_detect::Anchors;
+use pithead_matcher::Origin;
 use pithead_wire::Checksums;
 
+use crate::cache;
 use crate::cli::{ChecksumsArg, Command, Common};
 use crate::config::{Config, home_nets};
 
@@ -50,7 +53,19 @@ fn configure(common: &Common) -> Result<Config> {
         Some(ChecksumsArg::Ignore) => config.settings.checksums = Checksums::Ignore,
         None => {}
     }
+    if let Some(folder) = &common.cache {
+        config.cache = cache::in_folder(folder);
+    }
     Ok(config)
+}
+
+/// Says why a cache that was asked for is of no use. Of the usual one nobody needs to hear: it saves milliseconds.
+fn note_cache(common: &Common, anchors: &Anchors) {
+    if let (Some(_), Origin::NotKept(cause)) = (&common.cache, anchors.origin()) {
+        anstream::eprintln!(
+            "note: patterns are compiled at each start, since the cache cannot be used: {cause}"
+        );
+    }
 }
 
 /// Prints to standard output. Whoever reads it may have had enough, as `head` has; that is no error.

@@ -29,6 +29,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     let mut config = configure(&args.common)?;
     (config.settings.all_flows, config.settings.hosts) = (args.flows, args.hosts);
     let tools = Tools::new(config)?;
+    super::note_cache(&args.common, &tools.anchors);
     let expected = match &args.expect {
         Some(path) if !args.update => Some(Lines::read(path)?),
         _ => None,

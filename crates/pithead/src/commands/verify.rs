@@ -29,6 +29,7 @@ enum Verdict {
 
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
     let tools = Tools::new(configure(&args.common)?)?;
+    super::note_cache(&args.common, &tools.anchors);
     if args.dir.is_file() {
         bail!(
             "{}: not a folder; a single capture is held to its events by replay --expect",

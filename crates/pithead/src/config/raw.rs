@@ -18,6 +18,7 @@ pub(super) struct RawConfig {
     pub(super) home_net: Option<List<RawNet>>,
     pub(super) checksums: Option<RawChecksums>,
     pub(super) pool_lists: List<PathBuf>,
+    pub(super) cache: Option<RawFolder>,
     pub(super) flows: RawFlows,
     pub(super) fragments: RawFragments,
     pub(super) streams: RawStreams,
@@ -53,6 +54,17 @@ impl TryFrom<Text> for RawChecksums {
             "verify" => Ok(Self(Checksums::Verify)),
             other => bail!("checksums = \"{other}\": must be \"ignore\" or \"verify\""),
         }
+    }
+}
+
+/// A folder, whether it is there or not.
+#[derive(Debug, Read)]
+#[serde(from = "Text")]
+pub(super) struct RawFolder(pub(super) PathBuf);
+
+impl From<Text> for RawFolder {
+    fn from(Text(text): Text) -> Self {
+        Self(PathBuf::from(text))
     }
 }
 

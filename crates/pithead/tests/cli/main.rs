@@ -6,6 +6,7 @@
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod doctor;
+mod cache;
 mod expectations;
 mod pages;
 mod replay;

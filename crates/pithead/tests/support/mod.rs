@@ -126,6 +126,8 @@ pub fn command() -> Command {
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "RUST_LOG", "COLUMNS"] {
         command.env_remove(name);
     }
+    // All tests keep their patterns in one place, which is not the user's.
+    command.env("CACHE_DIRECTORY", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command
 }
 
