@@ -6,15 +6,19 @@
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
+    time::Duration,
 };
 
-use crate::{Batch, Error, Interface, PacketSource, Slot};
+use crate::{Batch, Error, Interface, PacketSource, Slot, Stop};
 
 /// Chunks that may wait for a receiver: enough that neither side rests while the other works on one.
 const QUEUE_CHUNKS: usize = 4;
+
+/// A receiver that has heard nothing for so long after a stop was asked for ends: whoever reads waits for what may never come.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What shares a source out.
 #[derive(Debug)]
@@ -25,19 +29,20 @@ impl Fanout {
     /// `batch_frames`, and meets every error at its place.
     ///
     /// Each receiver should be drained by a thread of its own, since those that rest make the others wait. One that is dropped is no
-    /// longer waited for; when the last one is, the thread ends at its next frame.
+    /// longer waited for; when the last one is, the thread ends at its next frame. At a stop all of them end behind the same frame.
     pub fn start(
         source: impl PacketSource + 'static,
         receivers: usize,
         batch_frames: usize,
+        stop: &Stop,
     ) -> Result<Vec<Branch>, Error> {
         let (senders, branches) = (0..receivers)
             .map(|_| {
                 let (sender, receiver) = sync_channel(QUEUE_CHUNKS);
-                (sender, Branch::new(receiver, batch_frames))
+                (sender, Branch::new(receiver, batch_frames, stop.clone()))
             })
             .unzip();
-        let trunk = Trunk { senders, interfaces: 0 };
+        let trunk = Trunk { senders, interfaces: 0, stop: stop.clone() };
         let started = thread::Builder::new().name("reading".into()).spawn(move || trunk.run(source));
         match started {
             Ok(_) => Ok(branches),
@@ -54,7 +59,9 @@ enum Message {
     Chunk(Arc<Chunk>),
     Failed(Error),
     /// No more will come. Without it, a queue that closes means that the thread is gone.
-    End,
+    End {
+        files: u64,
+    },
 }
 
 /// A batch with memory of its own.
@@ -68,6 +75,8 @@ struct Chunk {
     /// Interfaces that are new since the chunk before.
     interfaces: Vec<Interface>,
     position: (u64, Option<u64>),
+    /// Files opened so far.
+    files: u64,
 }
 
 impl Chunk {
@@ -98,12 +107,15 @@ struct Trunk {
     senders: Vec<SyncSender<Message>>,
     /// Interfaces that the receivers know.
     interfaces: usize,
+    stop: Stop,
 }
 
 impl Trunk {
     fn run(mut self, mut source: impl PacketSource) {
-        while !self.senders.is_empty() {
+        while !self.senders.is_empty() && !self.stop.is_asked() {
             let mut chunk = match source.next_batch() {
+                // A receiver has given up waiting for this, so no other may have it.
+                Ok(_) if self.stop.is_closed() => break,
                 Ok(Some(batch)) => Chunk::copied_from(&batch),
                 Ok(None) => break,
                 Err(error) => {
@@ -112,11 +124,11 @@ impl Trunk {
                 }
             };
             chunk.interfaces = source.interfaces().get(self.interfaces..).unwrap_or_default().to_vec();
-            chunk.position = source.position();
+            (chunk.position, chunk.files) = (source.position(), source.files());
             self.interfaces += chunk.interfaces.len();
             self.send(&Message::Chunk(Arc::new(chunk)));
         }
-        self.send(&Message::End);
+        self.send(&Message::End { files: source.files() });
     }
 
     /// Sends to all, waiting for room, and forgets those that are gone.
@@ -133,13 +145,23 @@ pub struct Branch {
     /// Frames of the chunk that have been lent.
     lent: usize,
     interfaces: Vec<Interface>,
+    files: u64,
     ended: bool,
+    stop: Stop,
 }
 
 impl Branch {
-    fn new(receiver: Receiver<Message>, batch_frames: usize) -> Self {
-        let batch_frames = batch_frames.max(1);
-        Self { receiver, batch_frames, chunk: Arc::default(), lent: 0, interfaces: Vec::new(), ended: false }
+    fn new(receiver: Receiver<Message>, batch_frames: usize, stop: Stop) -> Self {
+        Self {
+            receiver,
+            batch_frames: batch_frames.max(1),
+            chunk: Arc::default(),
+            lent: 0,
+            interfaces: Vec::new(),
+            files: 0,
+            ended: false,
+            stop,
+        }
     }
 
     /// Waits for the next chunk. False when there will be none.
@@ -147,23 +169,42 @@ impl Branch {
         if self.ended {
             return Ok(false);
         }
-        match self.receiver.recv() {
+        match self.receive() {
             Ok(Message::Chunk(chunk)) => {
+                self.files = chunk.files;
                 self.interfaces.extend_from_slice(&chunk.interfaces);
                 self.chunk = chunk;
                 self.lent = 0;
                 Ok(true)
             }
             Ok(Message::Failed(error)) => Err(error),
-            Ok(Message::End) => {
+            Ok(Message::End { files }) => {
+                (self.ended, self.files) = (true, files);
+                Ok(false)
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                self.stop.close();
                 self.ended = true;
                 Ok(false)
             }
-            Err(_) => {
+            Err(RecvTimeoutError::Disconnected) => {
                 self.ended = true;
                 Err(Error::Thread {
                     reason: "it panicked, see its message above; please report this bug".into(),
                 })
+            }
+        }
+    }
+}
+
+impl Branch {
+    /// Waits for the next message; after a stop was asked for, no longer than it is worth.
+    fn receive(&self) -> Result<Message, RecvTimeoutError> {
+        loop {
+            let asked = self.stop.is_asked();
+            match self.receiver.recv_timeout(PATIENCE) {
+                Err(RecvTimeoutError::Timeout) if !asked => {}
+                message => return message,
             }
         }
     }
@@ -184,6 +225,10 @@ impl PacketSource for Branch {
 
     fn interfaces(&self) -> &[Interface] {
         &self.interfaces
+    }
+
+    fn files(&self) -> u64 {
+        self.files
     }
 
     fn position(&self) -> (u64, Option<u64>) {
@@ -240,7 +285,7 @@ mod tests {
         let expected = frames(3000);
         for receivers in [1, 2, 3] {
             contract::check(&expected, |size| {
-                let mut branches = Fanout::start(expected.clone(), receivers, size).unwrap();
+                let mut branches = Fanout::start(expected.clone(), receivers, size, &Stop::new()).unwrap();
                 let first = branches.pop().unwrap();
                 for mut other in branches {
                     thread::spawn(move || while let Ok(Some(_)) = other.next_batch() {});
@@ -252,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_behind_the_frames_that_came_before() {
-        let mut branches = Fanout::start(Panicking(frames(100)), 1, 64).unwrap();
+        let mut branches = Fanout::start(Panicking(frames(100)), 1, 64, &Stop::new()).unwrap();
         let (frames, errors) = contract::collect(&mut branches[0]);
         assert_eq!(frames.len(), 100);
         assert!(matches!(errors[..], [(100, Error::Thread { .. })]), "{errors:?}");
@@ -260,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_branch_that_is_dropped_is_not_waited_for() {
-        let mut branches = Fanout::start(frames(100_000), 3, 64).unwrap();
+        let mut branches = Fanout::start(frames(100_000), 3, 64, &Stop::new()).unwrap();
         drop(branches.remove(1));
         let mut second = branches.remove(1);
         let other = thread::spawn(move || {
@@ -270,10 +315,39 @@ mod tests {
         other.join().unwrap();
     }
 
+    /// Waits for ever once it has lent what it has.
+    struct Waiting(MemorySource, mpsc::Receiver<()>);
+
+    impl PacketSource for Waiting {
+        fn next_batch(&mut self) -> Result<Option<Batch<'_>>, Error> {
+            if self.0.position().0 == self.0.len() as u64 {
+                let _ = self.1.recv();
+            }
+            self.0.next_batch()
+        }
+    }
+
+    #[test]
+    fn a_stop_ends_all_branches_behind_the_same_frame() {
+        let (_alive, wait) = mpsc::channel();
+        let stop = Stop::new();
+        let mut branches = Fanout::start(Waiting(frames(1000), wait), 2, 64, &stop).unwrap();
+        let mut behind = branches.pop().unwrap();
+        let behind = thread::spawn(move || contract::collect(&mut behind).0.len());
+        let mut lent = 0;
+        while lent < 1000 {
+            lent += branches[0].next_batch().unwrap().unwrap().len();
+        }
+        stop.now();
+        assert!(matches!(branches[0].next_batch(), Ok(None)));
+        assert_eq!(behind.join().unwrap(), 1000);
+    }
+
     #[test]
     fn the_thread_ends_with_its_last_branch() {
         let (sender, receiver) = mpsc::channel();
-        let branches = Fanout::start(Endless { frames: frames(100), _alive: sender }, 2, 64).unwrap();
+        let branches =
+            Fanout::start(Endless { frames: frames(100), _alive: sender }, 2, 64, &Stop::new()).unwrap();
         drop(branches);
         let gone = receiver.recv_timeout(Duration::from_secs(10));
         assert_eq!(gone, Err(mpsc::RecvTimeoutError::Disconnected));

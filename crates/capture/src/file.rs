@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::{
-    Batch, Error, Interface, PacketSource, Place, Slot, content,
+    Batch, Error, Interface, PacketSource, Place, Slot, Stop, content,
     format::{Fault, Limits},
     reading::Reading,
 };
@@ -35,6 +35,11 @@ pub struct FileSource {
     lent: u64,
     /// Bytes on disk of the files that are done.
     done: u64,
+    /// Captures opened so far, frames in them or not.
+    opened: u64,
+    stop: Stop,
+    /// Up to which frame it may lend before it has to ask again.
+    until: u64,
 }
 
 impl FileSource {
@@ -50,6 +55,9 @@ impl FileSource {
             limits: Limits { frames: BATCH_FRAMES, bytes: CHUNK_BYTES },
             lent: 0,
             done: 0,
+            opened: 0,
+            stop: Stop::new(),
+            until: 0,
         })
     }
 
@@ -57,6 +65,13 @@ impl FileSource {
     #[must_use]
     pub fn with_batch_frames(mut self, frames: usize) -> Self {
         self.limits.frames = frames.max(1);
+        self
+    }
+
+    /// The same, ending where the stop says: behind the same frame as all others that share it.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Stop) -> Self {
+        self.stop = stop;
         self
     }
 
@@ -76,7 +91,10 @@ impl FileSource {
             let reading = match &mut self.reading {
                 Some(reading) => reading,
                 None => match Reading::open(path) {
-                    Ok(reading) => self.reading.insert(reading),
+                    Ok(reading) => {
+                        self.opened += 1;
+                        self.reading.insert(reading)
+                    }
                     Err(error) => {
                         self.close();
                         return Err(error);
@@ -115,7 +133,10 @@ impl FileSource {
 
 impl PacketSource for FileSource {
     fn next_batch(&mut self) -> Result<Option<Batch<'_>>, Error> {
-        if !self.fill()? {
+        if self.lent >= self.until {
+            self.until = self.stop.announce(self.lent);
+        }
+        if self.lent >= self.until || !self.fill()? {
             return Ok(None);
         }
         let Some(reading) = &self.reading else { return Ok(None) };
@@ -128,6 +149,10 @@ impl PacketSource for FileSource {
 
     fn interfaces(&self) -> &[Interface] {
         &self.interfaces
+    }
+
+    fn files(&self) -> u64 {
+        self.opened
     }
 
     fn position(&self) -> (u64, Option<u64>) {

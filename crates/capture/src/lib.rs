@@ -27,6 +27,7 @@ mod memory;
 pub mod nic;
 mod reading;
 mod source;
+mod stop;
 mod stream;
 #[cfg(target_os = "linux")]
 pub mod xdp;
@@ -39,3 +40,4 @@ pub use format::{MAX_BLOCK, MAX_FRAME};
 pub use interface::{Interface, MAX_INTERFACES};
 pub use memory::MemorySource;
 pub use source::{PacketSource, open};
+pub use stop::Stop;

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Read, path::Path, path::PathBuf};
 
-use crate::{Batch, Error, Fanout, FileSource, Interface, content, stream::Packing};
+use crate::{Batch, Error, Fanout, FileSource, Interface, Stop, content, stream::Packing};
 
 /// A place frames come from.
 pub trait PacketSource: Send {
@@ -15,6 +15,11 @@ pub trait PacketSource: Send {
     /// The interfaces that frames lent so far may name, in the order of [`Frame::interface`](crate::Frame::interface).
     fn interfaces(&self) -> &[Interface] {
         &[]
+    }
+
+    /// How many capture files it has opened so far, frames in them or not.
+    fn files(&self) -> u64 {
+        0
     }
 
     /// How far it has come and how far it has to go, in bytes of the files as they lie on disk; no end where none is known.
@@ -32,6 +37,10 @@ impl<S: PacketSource + ?Sized> PacketSource for Box<S> {
         (**self).interfaces()
     }
 
+    fn files(&self) -> u64 {
+        (**self).files()
+    }
+
     fn position(&self) -> (u64, Option<u64>) {
         (**self).position()
     }
@@ -42,21 +51,27 @@ impl<S: PacketSource + ?Sized> PacketSource for Box<S> {
 /// Every receiver is lent every frame, with the same numbers, and meets the same errors at the same places. Each should be
 /// drained by a thread of its own: where the files can be read only once, a receiver that rests makes the others wait.
 ///
+/// Where `stop` asks for it, all of them end before the files do, behind the same frame, also while there is nothing to read.
+///
 /// Fails when a path names no file. A file that turns out to be unreadable or damaged is an error of the source, at its place.
 pub fn open(
     paths: &[PathBuf],
     receivers: usize,
     batch_frames: usize,
+    stop: &Stop,
 ) -> Result<Vec<Box<dyn PacketSource>>, Error> {
-    if receivers <= 1 || paths.iter().all(|path| can_be_read_again(path)) {
-        return (0..receivers).map(|_| boxed(paths, batch_frames)).collect();
+    // Reading from a pipe may wait for ever, and a thread that waits hears of no stop, so even one receiver leaves that to another thread.
+    let alone = receivers <= 1 && paths.iter().all(|path| content::is_regular(path));
+    if alone || paths.iter().all(|path| can_be_read_again(path)) {
+        return (0..receivers).map(|_| boxed(paths, batch_frames, stop)).collect();
     }
-    let branches = Fanout::start(FileSource::open(paths)?.with_chunks(), receivers, batch_frames)?;
+    let source = FileSource::open(paths)?.with_chunks();
+    let branches = Fanout::start(source, receivers, batch_frames, stop)?;
     Ok(branches.into_iter().map(|branch| Box::new(branch) as Box<dyn PacketSource>).collect())
 }
 
-fn boxed(paths: &[PathBuf], batch_frames: usize) -> Result<Box<dyn PacketSource>, Error> {
-    Ok(Box::new(FileSource::open(paths)?.with_batch_frames(batch_frames)))
+fn boxed(paths: &[PathBuf], batch_frames: usize, stop: &Stop) -> Result<Box<dyn PacketSource>, Error> {
+    Ok(Box::new(FileSource::open(paths)?.with_batch_frames(batch_frames).with_stop(stop.clone())))
 }
 
 /// Whether each worker may read this file for itself: a plain capture, whose pages the kernel keeps once for all.

@@ -5,7 +5,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::*;
-use pithead_capture::{Error, MAX_FRAME, MemorySource, PacketSource, Place, contract, open};
+use pithead_capture::{Error, MAX_FRAME, MemorySource, PacketSource, Place, Stop, contract, open};
 use proptest::prelude::*;
 
 /// The frames of a file with these bytes, and the one error behind them, if there is one.
@@ -189,7 +189,7 @@ fn the_next_file_is_read_after_each_error_and_by_each_receiver() {
     let mut paths: Vec<PathBuf> = bytes.iter().enumerate().map(named).collect();
     paths.push(folder.path(""));
     for receivers in [1, 3] {
-        let sources = open(&paths, receivers, 64).unwrap();
+        let sources = open(&paths, receivers, 64, &Stop::new()).unwrap();
         let collected: Vec<_> = std::thread::scope(|scope| {
             let collect =
                 |mut source: Box<dyn PacketSource>| scope.spawn(move || contract::collect(&mut source));

@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::*;
-use pithead_capture::{FileSource, PacketSource, contract, open};
+use pithead_capture::{FileSource, PacketSource, Stop, contract, open};
 use pithead_wire::{LinkType, Timestamp};
 
 /// Checks that a file with these bytes holds just these frames: plain and packed, for one reader and for two.
@@ -23,7 +23,7 @@ fn check(bytes: &[u8], expected: &pithead_capture::MemorySource) {
 
 /// One of two sources over the same files, while another thread drains the other.
 fn beside_a_drained_one(paths: &[PathBuf], size: usize) -> Box<dyn PacketSource> {
-    let mut sources = open(paths, 2, size).unwrap();
+    let mut sources = open(paths, 2, size, &Stop::new()).unwrap();
     let mut other = sources.pop().unwrap();
     std::thread::spawn(move || contract::collect(&mut other));
     sources.pop().unwrap()
@@ -197,7 +197,7 @@ fn several_files_are_one_stream() {
 fn receivers_of_a_stream_learn_its_interfaces() {
     let folder = Folder::new();
     let path = [folder.file("packed", &zstd(&Pcapng::new(false).file(&samples(5))))];
-    for mut source in open(&path, 2, 64).unwrap() {
+    for mut source in open(&path, 2, 64, &Stop::new()).unwrap() {
         contract::collect(&mut source);
         assert_eq!(source.interfaces(), [ethernet(0, Some("eth7"))]);
         let size = path[0].metadata().unwrap().len();
@@ -236,4 +236,29 @@ fn names_mean_nothing() {
     assert_eq!(contract::collect(&mut source(&[path])).0.len(), 2);
     assert!(FileSource::open(&[]).unwrap().next_batch().unwrap().is_none());
     assert!(FileSource::open(&[Path::new("no such file").into()]).is_err());
+}
+
+#[test]
+fn a_stop_ends_all_sources_behind_the_same_frame() {
+    let folder = Folder::new();
+    let paths = [folder.file("x.pcap", &Pcap::new(false, Pcap::MICROS).file(&samples(30_000)))];
+    for (ahead, behind) in [(0, 0), (1, 0), (5_000, 0), (9_000, 8_500), (20_000, 300), (30_000, 0)] {
+        let stop = Stop::new();
+        let mut sources = open(&paths, 2, 64, &stop).unwrap();
+        let mut lent = [0, 0];
+        for (source, (lent, wanted)) in sources.iter_mut().zip(lent.iter_mut().zip([ahead, behind])) {
+            while *lent < wanted {
+                *lent += source.next_batch().unwrap().unwrap().len();
+            }
+        }
+        stop.now();
+        let rest = |source: &mut dyn PacketSource| contract::collect(source).0.len();
+        let total = [lent[0] + rest(&mut sources[0]), lent[1] + rest(&mut sources[1])];
+        assert_eq!(total[0], total[1], "{ahead} and {behind}");
+        assert!((ahead..=ahead + 8192 + 64).contains(&total[0]), "{total:?} after {ahead}");
+        assert!(
+            sources.iter().all(|source| source.files() == u64::from(ahead > 0)),
+            "opened when its turn comes"
+        );
+    }
 }

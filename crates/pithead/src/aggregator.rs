@@ -28,6 +28,8 @@ pub struct Aggregator {
     files: Vec<Arc<str>>,
     /// The sequence at which each file began, in order.
     begins: Vec<(u64, usize)>,
+    /// Capture files opened.
+    opened: u64,
     /// Names of the interfaces by number.
     interfaces: Vec<Option<Arc<str>>>,
     names: Names,
@@ -54,6 +56,7 @@ impl Aggregator {
             pools,
             files,
             begins: Vec::new(),
+            opened: 0,
             interfaces: Vec::new(),
             names: Names::new(config.max_names),
             spoken: Recent::new(config.max_names),
@@ -77,6 +80,7 @@ impl Aggregator {
             // Every worker meets every file and keeps the same clock; one of them is enough.
             if worker == 0 {
                 self.begins.extend(&report.files);
+                self.opened = report.opened;
                 self.interfaces = report.interfaces;
                 self.now = report.now;
                 self.last_sequence = report.until;
@@ -114,7 +118,7 @@ impl Aggregator {
         let mut stats = StatsRecord {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             elapsed,
-            files: self.begins.len() as u64,
+            files: self.opened,
             hosts: self
                 .hosts
                 .as_ref()

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
     long_about = "Names every machine that mines cryptocurrency on a network, with proof.\n\n\
         Reads frames from capture files and says which hosts mine, for which pool, with which software, and how it knows.",
     after_help = "Exit status: 0 when all went well, miners or not; 1 for an error; 2 for a wrong command line; \
-        3 when events differ from those expected.",
+        3 when events differ from those expected; 130 or 143 when SIGINT or SIGTERM cut it short.",
     arg_required_else_help = true
 )]
 pub struct Cli {

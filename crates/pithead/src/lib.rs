@@ -16,6 +16,7 @@ mod pipeline;
 mod recent;
 mod report;
 mod run;
+mod signals;
 mod summary;
 mod worker;
 

@@ -16,6 +16,8 @@ pub struct Report {
     pub hosts: HostTable,
     /// Where files begin: the sequence of the first frame, and which file.
     pub files: Vec<(u64, usize)>,
+    /// How many capture files the source has opened so far. The source knows it, so the worker fills it in.
+    pub opened: u64,
     /// The names of the interfaces met so far, by number; nothing where a capture does not name them. The source knows them, so the worker
     /// fills them in.
     pub interfaces: Vec<Option<Arc<str>>>,
@@ -55,6 +57,7 @@ impl Report {
             events: Vec::new(),
             hosts: HostTable::new(usize::MAX),
             files: Vec::new(),
+            opened: 0,
             interfaces: Vec::new(),
             counters: Counters::default(),
             until: 0,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use crossbeam::channel::{Receiver, bounded};
-use pithead_capture::PacketSource;
+use pithead_capture::{PacketSource, Stop};
 use pithead_detect::Anchors;
 use pithead_detect::pools::Pools;
 use pithead_output::{Record, StatsRecord};
@@ -46,17 +46,18 @@ pub(crate) struct Outcome {
     pub(crate) errors: Vec<String>,
 }
 
-/// Replays files as one stream and hands every record to `sink`, in order.
+/// Replays files as one stream and hands every record to `sink`, in order. At a stop it ends as if the files ended there.
 pub(crate) fn replay(
     tools: &Tools,
     files: &[PathBuf],
     workers: usize,
     batch: usize,
+    stop: &Stop,
     progress: &mut (dyn FnMut(u64, Option<u64>) + Send),
     sink: &mut dyn FnMut(Record),
 ) -> Result<Outcome> {
     let started = Instant::now();
-    let sources = pithead_capture::open(files, workers, batch)?;
+    let sources = pithead_capture::open(files, workers, batch, stop)?;
     let names = files.iter().map(|file| Arc::from(file.to_string_lossy())).collect();
     let mut aggregator = Aggregator::new(&tools.config, tools.pools.clone(), names, workers);
     let settings = Arc::new(tools.config.settings.clone());

@@ -309,7 +309,7 @@ pub(crate) fn plural(count: usize, what: &str) -> String {
     counted(count as u64, what)
 }
 
-fn counted(count: u64, what: &str) -> String {
+pub(crate) fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 

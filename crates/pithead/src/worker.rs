@@ -46,7 +46,7 @@ pub(crate) fn run(
         }
         // The source can be asked only once it has its batch back.
         for mut report in ready.drain(..) {
-            report.interfaces = names(source);
+            (report.opened, report.interfaces) = (source.files(), names(source));
             if reports.send(report).is_err() {
                 return;
             }
@@ -56,7 +56,7 @@ pub(crate) fn run(
     }
     pipeline.finish();
     let mut report = pipeline.report(until, true);
-    report.interfaces = names(source);
+    (report.opened, report.interfaces) = (source.files(), names(source));
     // Nobody listening is fine: the program is on its way out.
     let _ = reports.send(report);
 }

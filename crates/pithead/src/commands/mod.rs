@@ -77,6 +77,12 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Says a warning on standard error.
+pub(crate) fn warn(warning: &str) {
+    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+    anstream::eprintln!("{yellow}warning:{yellow:#} {warning}");
+}
+
 /// Says an error on standard error.
 pub fn complain(error: &str) {
     let red = anstyle::AnsiColor::Red.on_default().bold();

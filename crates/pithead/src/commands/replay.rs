@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pithead_capture::FileSource;
+use pithead_capture::{FileSource, Stop};
 use pithead_output::{Config as SinkConfig, Error as SinkError, Sink, Target};
 
 use super::{DIFFERENT, configure};
 use crate::cli::ReplayArgs;
 use crate::expect::Lines;
 use crate::run::{self, Tools};
-use crate::summary::{Summary, plural};
+use crate::signals::Watch;
+use crate::summary::{Summary, counted, plural};
 
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     if let Some(folder) = args.files.iter().find(|file| file.is_dir()) {
@@ -45,18 +46,26 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     let (mut summary, mut lines) = (Summary::default(), Lines::default());
     let failure: Cell<Option<SinkError>> = Cell::new(None);
     let mut go_on = true;
+    let stop = Stop::new();
+    let asked = stop.clone();
+    let watch = Watch::new(move || asked.now())?;
     let workers = run::workers(args.workers, &args.files);
-    let outcome = run::replay(&tools, &args.files, workers, args.batch.max(1), &mut show, &mut |record| {
-        if let (Some(sink), true) = (&mut eve, go_on)
-            && let Err(error) = sink.write(&record)
-        {
-            (go_on, _) = (false, failure.replace(Some(error)));
-        }
-        if args.expect.is_some() {
-            lines.push(&record);
-        }
-        summary.note(&record);
-    })?;
+    let outcome =
+        run::replay(&tools, &args.files, workers, args.batch.max(1), &stop, &mut show, &mut |record| {
+            if let (Some(sink), true) = (&mut eve, go_on)
+                && let Err(error) = sink.write(&record)
+            {
+                // Where nothing else is to be said, there is nothing to read on for.
+                if matches!(error, SinkError::Closed { .. }) && stdout && args.expect.is_none() {
+                    stop.now();
+                }
+                (go_on, _) = (false, failure.replace(Some(error)));
+            }
+            if args.expect.is_some() {
+                lines.push(&record);
+            }
+            summary.note(&record);
+        })?;
     bar.finish_and_clear();
     if let (Some(sink), true) = (&mut eve, go_on)
         && let Err(error) = sink.flush()
@@ -74,12 +83,22 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
         super::complain(error);
         status = ExitCode::FAILURE;
     }
+    let cut = watch.signal();
+    if let Some(signal) = cut {
+        let frames = counted(outcome.stats.frames.read, "frame");
+        super::warn(&format!(
+            "cut short by {}: {frames} were read, and what they tell was told",
+            signal.name()
+        ));
+        status = ExitCode::from(signal.status());
+    }
     match failure.take() {
         // Whoever read the events has had enough; that is no error.
         None | Some(SinkError::Closed { .. }) => {}
         Some(error) => return Err(error.into()),
     }
     match (&args.expect, expected) {
+        (_, _) if cut.is_some() => {}
         (Some(path), None) if outcome.errors.is_empty() => {
             lines.write(path)?;
             told(args, &format!("{}: {} written", path.display(), plural(lines.len(), "event")))?;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget};
+use pithead_capture::Stop;
 use rayon::prelude::*;
 
 use super::{DIFFERENT, complain, configure, print};
@@ -87,9 +88,10 @@ fn judge(tools: &Tools, capture: &Path, update: bool) -> Result<Verdict> {
     let path = expectation(capture);
     let mut lines = Lines::default();
     let batch = pithead_capture::BATCH_FRAMES;
-    let outcome = run::replay(tools, &[capture.to_owned()], 1, batch, &mut |_, _| {}, &mut |record| {
-        lines.push(&record);
-    })?;
+    let outcome =
+        run::replay(tools, &[capture.to_owned()], 1, batch, &Stop::new(), &mut |_, _| {}, &mut |record| {
+            lines.push(&record);
+        })?;
     if let Some(error) = outcome.errors.first() {
         bail!("{error}");
     }

@@ -11,6 +11,7 @@ mod expectations;
 mod pages;
 mod replay;
 mod settings;
+mod signals;
 #[path = "../support/mod.rs"]
 mod support;
 mod verify;

@@ -109,6 +109,22 @@ fn several_files_are_one_stream() {
 }
 
 #[test]
+fn captures_without_frames_are_counted_as_read() {
+    let scratch = Scratch::new();
+    let empty = scratch.file("none.pcap", captures::pcap_head(1)).display().to_string();
+    let (one, text) = (pcap(ONE).display().to_string(), scratch.file("x", "text").display().to_string());
+    for workers in ["1", "3"] {
+        let run =
+            pithead(["replay", &empty, &one, &text, &empty, "--eve", "-", "--workers", workers]).ends_with(1);
+        assert_eq!(run.events().last().expect("a closing event")["stats"]["files"], 3);
+    }
+    let packed = captures::gzip(&captures::pcap_head(1));
+    let packed = scratch.file("none.pcap.gz", packed).display().to_string();
+    let run = pithead(["replay", &packed, &packed, "--eve", "-", "--workers", "2"]).ends_with(0);
+    assert_eq!(run.events().last().expect("a closing event")["stats"]["files"], 2);
+}
+
+#[test]
 fn a_stream_cut_into_files_is_the_same_stream() {
     let scratch = Scratch::new();
     let samples = captures::frames(&pcap(ONE));
