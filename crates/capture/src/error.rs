@@ -97,6 +97,18 @@ pub enum Error {
         /// What does not fit, and what would.
         reason: String,
     },
+    /// A NIC did not take a setting. Those made before it have been taken back, or the cause says which not.
+    #[error(
+        "{name}: cannot be set to {change}: {cause}; try without --setup-nic, or set it by hand ('pithead doctor {name}' shows how)"
+    )]
+    Setup {
+        /// The link.
+        name: String,
+        /// What it was to be set to.
+        change: String,
+        /// What the driver said.
+        cause: String,
+    },
     /// The thread that reads on behalf of several receivers could not start, or ended early.
     #[error("reading thread: {reason}")]
     Thread {

@@ -1,7 +1,7 @@
 //! What a NIC is and can, as far as a tap has to know: driver, queues, rings, how frames are spread, what hides them, who holds it.
 //!
 //! [`survey`] asks the kernel, over netlink and in its files, and changes nothing. It needs no rights. [`Gauge`] reads the counters of
-//! what was lost again and again.
+//! what was lost again and again. [`plan`] and [`Arranged`] make a NIC ready for a tap and give it back as it was.
 //!
 //! What a driver does not tell is [`Unknown`], with the reason, and never a default: whoever reads a 0 here may believe it.
 //!
@@ -13,6 +13,7 @@ mod link;
 mod netdev;
 mod netlink;
 mod rss;
+mod setup;
 mod statistics;
 mod sysfs;
 
@@ -23,6 +24,7 @@ pub use ethtool::{Channels, Features, Limited, Pause};
 pub use link::Link;
 pub use netdev::{Queue, XdpFeatures};
 pub use rss::{HashFunction, Rss, symmetric_key};
+pub use setup::{Arranged, Change, Control, Driver, Step, Wish, plan};
 pub use statistics::{Gauge, Statistics};
 
 use crate::Error;

@@ -4,44 +4,18 @@
 //! are UDP datagrams that the kernel sends out of one end, to a MAC address that is nobody's; the other end listens.
 #![cfg(target_os = "linux")]
 
+mod namespace;
+
 use std::{
-    env,
     net::{Ipv4Addr, SocketAddrV4, UdpSocket},
-    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
+use namespace::{in_namespace, ip};
 use pithead_capture::{
     Error, PacketSource,
     xdp::{self, Account, Mode, Options, Tap, XdpSource},
 };
-
-const INSIDE: &str = "PITHEAD_TEST_NAMESPACE";
-
-/// Runs `body` in a namespace of its own, in a child of this process.
-fn in_namespace(test: &str, body: fn()) {
-    if env::var_os(INSIDE).is_some() {
-        return body();
-    }
-    let mounted = "mount -t sysfs sysfs /sys && exec \"$0\" \"$@\"";
-    let mut inside = Command::new("unshare");
-    inside.args(["--net", "--mount", "sh", "-c", mounted]);
-    let allowed = inside.arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
-    let ip = Command::new("ip").arg("-V").stdout(Stdio::null()).status().is_ok();
-    if !allowed || !ip {
-        println!("skipped: {test}: needs root (a network namespace of its own), unshare and ip");
-        return;
-    }
-    let this = env::current_exe().unwrap();
-    let mut inside = Command::new("unshare");
-    inside.args(["--net", "--mount", "sh", "-c", mounted]).arg(this).args(["--exact", test, "--nocapture"]);
-    assert!(inside.env(INSIDE, "1").status().unwrap().success(), "{test} failed in its namespace");
-}
-
-fn ip(line: &str) {
-    let status = Command::new("ip").args(line.split(' ')).status().unwrap();
-    assert!(status.success(), "ip {line}");
-}
 
 /// A pair `va` and `vb` with so many queues each. What `va` sends to 10.9.0.2 comes out of `vb`, addressed to others.
 fn pair(queues: u32, mtu: u32) {

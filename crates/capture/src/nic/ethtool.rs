@@ -62,20 +62,25 @@ pub struct Features {
     pub switchable: BTreeSet<String>,
 }
 
-/// Asks over ethtool's family, for one link.
+/// Asks and sets over ethtool's family, for one link.
 pub(super) struct Ethtool<'a> {
     pub(super) netlink: &'a mut Netlink,
     pub(super) index: u32,
 }
 
-/// Commands: ETHTOOL_MSG_*_GET.
+/// Commands: ETHTOOL_MSG_*_GET and _SET.
 mod command {
     pub(super) const LINK_MODES: u8 = 4;
     pub(super) const FEATURES: u8 = 11;
+    pub(super) const SET_FEATURES: u8 = 12;
     pub(super) const RINGS: u8 = 15;
+    pub(super) const SET_RINGS: u8 = 16;
     pub(super) const CHANNELS: u8 = 17;
+    pub(super) const SET_CHANNELS: u8 = 18;
     pub(super) const PAUSE: u8 = 21;
+    pub(super) const SET_PAUSE: u8 = 22;
     pub(super) const RSS: u8 = 38;
+    pub(super) const SET_RSS: u8 = 48;
 }
 
 impl Ethtool<'_> {
@@ -89,9 +94,25 @@ impl Ethtool<'_> {
         })
     }
 
+    pub(super) fn set_channels(&mut self, channels: &Channels) -> Known<()> {
+        let mut body = self.header();
+        for (kind, number) in [(6, channels.rx), (7, channels.tx), (9, channels.combined)] {
+            // A kind that the driver does not have cannot be set, not even to 0.
+            if number.max > 0 {
+                body = body.number32(kind, number.now);
+            }
+        }
+        self.set(command::SET_CHANNELS, &body)
+    }
+
     /// How many frames the receiving rings hold.
     pub(super) fn rx_ring(&mut self) -> Known<Limited> {
         self.one(command::RINGS, |list| Some(Limited { now: list.number32(6)?, max: list.number32(2)? }))
+    }
+
+    pub(super) fn set_rx_ring(&mut self, frames: u32) -> Known<()> {
+        let body = self.header().number32(6, frames);
+        self.set(command::SET_RINGS, &body)
     }
 
     pub(super) fn pause(&mut self) -> Known<Pause> {
@@ -99,6 +120,12 @@ impl Ethtool<'_> {
             let flag = |kind| list.number(kind).map(|value| value != 0);
             Some(Pause { autoneg: flag(2)?, rx: flag(3)?, tx: flag(4)? })
         })
+    }
+
+    pub(super) fn set_pause(&mut self, pause: Pause) -> Known<()> {
+        let flag = |kind, on: bool, body: Body| body.bytes(kind, &[on.into()]);
+        let body = flag(4, pause.tx, flag(3, pause.rx, flag(2, pause.autoneg, self.header())));
+        self.set(command::SET_PAUSE, &body)
     }
 
     /// Millions of bits a second. A link that is down does not tell.
@@ -116,6 +143,16 @@ impl Ethtool<'_> {
         })
     }
 
+    pub(super) fn set_feature(&mut self, name: &str, on: bool) -> Known<()> {
+        let mut bit = Body::default().text(2, name);
+        if on {
+            bit = bit.bytes(3, &[]);
+        }
+        let wanted = Body::default().nest(3, &Body::default().nest(1, &bit));
+        let body = self.header().nest(3, &wanted);
+        self.set(command::SET_FEATURES, &body)
+    }
+
     /// How frames are spread over the queues.
     pub(super) fn rss(&mut self) -> Known<Rss> {
         self.one(command::RSS, |list| {
@@ -129,6 +166,12 @@ impl Ethtool<'_> {
         })
     }
 
+    /// Kernels before 6.17 do not take a key this way.
+    pub(super) fn set_hash_key(&mut self, key: &[u8]) -> Known<()> {
+        let body = self.header().bytes(5, key);
+        self.set(command::SET_RSS, &body)
+    }
+
     fn header(&self) -> Body {
         Body::default().nest(HEADER, &Body::default().number32(HEADER_INDEX, self.index))
     }
@@ -138,6 +181,10 @@ impl Ethtool<'_> {
         let body = self.header();
         self.netlink.ask_family(FAMILY, command, About::One, &body, |list| found = read(list))?;
         found.ok_or(Unknown::Untold)
+    }
+
+    fn set(&mut self, command: u8, body: &Body) -> Known<()> {
+        self.netlink.ask_family(FAMILY, command, About::One, body, |_| {})
     }
 }
 
