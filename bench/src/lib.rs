@@ -7,7 +7,9 @@
 mod chunk;
 #[allow(unsafe_code)]
 pub mod counting;
+mod queues;
 pub mod scale;
+mod stats;
 
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ use pithead_traffic::{Generator, Recipe, Sizes};
 use pithead_wire::Timestamp;
 
 pub use chunk::Chunk;
+pub use queues::Queues;
+pub use stats::Stats;
 
 /// Traces that figures are told of, by name: what they stand for, and how they are made.
 pub const TRACES: [(&str, &str, Sizes, u32); 3] = [
