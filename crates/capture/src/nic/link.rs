@@ -53,7 +53,8 @@ pub struct Link {
 
 /// Asks for one link by name. `Ok(None)` where there is none.
 pub(super) fn ask(netlink: &mut Netlink, name: &str) -> Known<Option<Link>> {
-    if name.is_empty() || name.len() > LONGEST_NAME {
+    // A zero byte would end the name for the kernel, and another link be found.
+    if name.is_empty() || name.len() > LONGEST_NAME || name.contains('\0') {
         return Ok(None);
     }
     let body = Body::default().text(NAME, name);
@@ -97,6 +98,7 @@ mod tests {
         assert_eq!((lo.name.as_str(), lo.loopback, lo.kind), ("lo", true, None));
         assert!(lo.index > 0 && lo.counters.len() >= 23);
         assert_eq!(ask(&mut netlink, "pithead-none"), Ok(None));
+        assert_eq!(ask(&mut netlink, "lo\0o"), Ok(None));
         assert_eq!(ask(&mut netlink, "a name that no link can have"), Ok(None));
     }
 

@@ -26,7 +26,7 @@ pub(super) fn error(place: String, step: Step, what: &'static str, cause: io::Er
 
 fn remedy(step: Step, number: i32) -> &'static str {
     match (step, number) {
-        (Step::Find, _) => "check the name ('ip link' shows all)",
+        (Step::Find, _) => "'ethtool -l IFACE' may know; what an unwatched queue gets would pass unseen",
         (_, libc::EPERM | libc::EACCES) => {
             "a live tap needs the capabilities CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF: start it as root, or by its systemd unit"
         }

@@ -4,7 +4,7 @@
 //! them. It sees no frame. Whoever reads frames is handed a bare socket and needs no privilege to bind it (`queue.rs`).
 
 use std::{
-    fs, io,
+    io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::Arc,
 };
@@ -15,7 +15,7 @@ use super::{
     program::{Failure, Program, Seen},
     syscall,
 };
-use crate::Error;
+use crate::{Error, nic};
 
 /// Which queue of which interface, and how it is listened to: all that a reader has to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,15 +58,21 @@ impl Port {
     /// Needs CAP_NET_ADMIN, CAP_BPF and CAP_NET_RAW.
     pub fn attach(interface: &str, in_driver: bool, options: &Options) -> Result<Self, Error> {
         options.check()?;
-        let ifindex = syscall::interface_index(interface)
-            .map_err(|cause| blame::error(interface.into(), Step::Find, "find the interface", cause))?;
+        let nic = nic::survey(interface)?;
+        let ifindex = nic.link.index;
         let blamed = |failure: Failure| {
             let step = if in_driver { Step::AttachInDriver } else { Step::Attach };
             blame::error(interface.into(), step, failure.what, failure.cause)
         };
-        let queues = rx_queues(interface)
-            .map_err(|cause| blame::error(interface.into(), Step::Find, "count the queues", cause))?;
-        let in_pieces = options.in_pieces(mtu(interface).unwrap_or(0));
+        let queues = nic.rx_queues.map_err(|unknown| {
+            blame::error(
+                interface.into(),
+                Step::Find,
+                "count the queues",
+                io::Error::other(unknown.to_string()),
+            )
+        })?;
+        let in_pieces = options.in_pieces(nic.link.mtu.unwrap_or(0));
         let mut program = Program::load(queues, options).map_err(blamed)?;
         program.attach(ifindex, in_driver, in_pieces).map_err(blamed)?;
         let promiscuous = options.promiscuous.then(|| promiscuous(ifindex)).transpose().map_err(|cause| {
@@ -144,17 +150,4 @@ fn promiscuous(ifindex: u32) -> io::Result<OwnedFd> {
     let socket = syscall::packet_socket()?;
     syscall::join_promiscuous(socket.as_fd(), ifindex)?;
     Ok(socket)
-}
-
-/// How many queues an interface receives on.
-fn rx_queues(interface: &str) -> io::Result<u32> {
-    let entries = fs::read_dir(format!("/sys/class/net/{interface}/queues"))?;
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let count = names.filter(|name| name.starts_with("rx-")).count() as u32;
-    if count == 0 { Err(io::Error::other("it has none")) } else { Ok(count) }
-}
-
-/// The longest packet that an interface takes; `None` where it does not say.
-fn mtu(interface: &str) -> Option<u32> {
-    fs::read_to_string(format!("/sys/class/net/{interface}/mtu")).ok()?.trim().parse().ok()
 }

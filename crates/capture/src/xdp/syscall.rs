@@ -5,7 +5,6 @@
 #![allow(unsafe_code)]
 
 use std::{
-    ffi::CString,
     io, mem,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     ptr,
@@ -211,26 +210,9 @@ pub(super) fn wait(fds: &mut [libc::pollfd], at_most: Duration) -> io::Result<()
     }
 }
 
-/// The number of an interface; fails where there is none of that name.
-pub(super) fn interface_index(name: &str) -> io::Result<u32> {
-    let name = CString::new(name).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
-    // SAFETY: `name` ends in 0 and outlives the call.
-    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
-        0 => Err(io::Error::last_os_error()),
-        index => Ok(index),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_loopback_interface_is_known_and_others_are_not() {
-        assert_eq!(interface_index("lo").unwrap(), 1);
-        assert_eq!(interface_index("no such").unwrap_err().raw_os_error(), Some(libc::ENODEV));
-        assert_eq!(interface_index("l\0o").unwrap_err().raw_os_error(), Some(libc::ENODEV));
-    }
 
     #[test]
     fn waiting_for_nothing_ends() {

@@ -4,9 +4,9 @@
 //! plainest of them, Stratum V1 as cgminer speaks it, is recognised.
 
 mod bad_input;
+mod cache;
 #[cfg(target_os = "linux")]
 mod doctor;
-mod cache;
 mod expectations;
 mod pages;
 mod replay;
