@@ -1,10 +1,6 @@
 //! The frames of a set of queues, as one source for one worker.
 
-use std::{
-    io,
-    os::fd::AsFd,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use pithead_wire::{LinkType, Timestamp};
 
@@ -112,30 +108,26 @@ impl XdpSource {
         Error::Gone { interface: seat.queue.place().interface.clone() }
     }
 
-    /// Waits for a frame on any queue. This is the watchdog as well: the kernel wakes a driver up that stopped when it ran out of memory
-    /// for frames, and says if an interface has gone.
+    /// Waits for a frame on any queue, and if none comes looks after the queues.
     fn rest(&mut self) -> Result<(), Error> {
         self.waited_for.clear();
         for seat in self.seats.iter().filter(|seat| !seat.gone) {
             self.waited_for.push(syscall::readable(seat.queue.socket()));
         }
         // It can fail only for want of memory; then the next call tries again.
-        let _ = syscall::wait(&mut self.waited_for, self.wait);
-        let troubled = self.waited_for.iter().any(|fd| fd.revents & !libc::POLLIN != 0);
-        if !troubled {
-            return Ok(());
-        }
-        let lost = |seat: &Seat| !seat.gone && !seat.queue.is_ready() && is_gone(seat.queue.socket());
+        let arrived = syscall::wait(&mut self.waited_for, self.wait).unwrap_or(true);
+        if arrived { Ok(()) } else { self.look_after() }
+    }
+
+    /// The watchdog: wakes up drivers that stopped when they ran out of memory for frames, and notices interfaces that are gone, which
+    /// waiting does not tell.
+    fn look_after(&mut self) -> Result<(), Error> {
+        let lost = |seat: &Seat| !seat.gone && seat.queue.kick().is_err() && !seat.queue.is_ready();
         match self.seats.iter().position(lost) {
             Some(at) => Err(self.lose(at)),
             None => Ok(()),
         }
     }
-}
-
-fn is_gone(socket: impl AsFd) -> bool {
-    let said = syscall::pending_error(socket.as_fd()).err();
-    said.as_ref().and_then(io::Error::raw_os_error) == Some(libc::ENETDOWN)
 }
 
 impl PacketSource for XdpSource {
@@ -146,8 +138,13 @@ impl PacketSource for XdpSource {
         let mut now = (self.clock)();
         let mut from = self.take(now)?;
         if from.is_none() {
-            self.idle += 1;
-            if self.idle > PATIENT_CALLS && !self.wait.is_zero() {
+            self.idle = self.idle.wrapping_add(1);
+            if self.wait.is_zero() {
+                // A call takes some 100 ns here: every 10 ms or so.
+                if self.idle.is_multiple_of(100_000) {
+                    self.look_after()?;
+                }
+            } else if self.idle > PATIENT_CALLS {
                 self.rest()?;
                 now = (self.clock)();
                 from = self.take(now)?;

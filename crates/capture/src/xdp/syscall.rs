@@ -162,13 +162,6 @@ pub(super) fn is_zero_copy(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(options.flags & libc::XDP_OPTIONS_ZEROCOPY != 0)
 }
 
-/// The error that waits at a socket, if any; asking takes it away.
-pub(super) fn pending_error(fd: BorrowedFd<'_>) -> io::Result<()> {
-    let mut error: libc::c_int = 0;
-    read(fd, libc::SOL_SOCKET, libc::SO_ERROR, &mut error)?;
-    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error)) }
-}
-
 /// Makes an interface promiscuous for as long as the socket is open.
 pub(super) fn join_promiscuous(fd: BorrowedFd<'_>, ifindex: u32) -> io::Result<()> {
     let membership = libc::packet_mreq {
@@ -195,8 +188,8 @@ pub(super) fn readable(fd: BorrowedFd<'_>) -> libc::pollfd {
     libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }
 }
 
-/// Waits until one of `fds` has something to read, an error, or so much time has gone by. A signal ends the wait early.
-pub(super) fn wait(fds: &mut [libc::pollfd], at_most: Duration) -> io::Result<()> {
+/// Waits until one of `fds` has something to read, and says true, or until so much time has gone by. A signal ends the wait early.
+pub(super) fn wait(fds: &mut [libc::pollfd], at_most: Duration) -> io::Result<bool> {
     let timeout = libc::timespec {
         tv_sec: at_most.as_secs().try_into().unwrap_or(libc::time_t::MAX),
         tv_nsec: at_most.subsec_nanos().into(),
@@ -205,8 +198,8 @@ pub(super) fn wait(fds: &mut [libc::pollfd], at_most: Duration) -> io::Result<()
     let result =
         unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, &raw const timeout, ptr::null()) };
     match checked(result) {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-        other => other.map(drop),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
+        other => other.map(|ready| ready > 0),
     }
 }
 
@@ -216,6 +209,6 @@ mod tests {
 
     #[test]
     fn waiting_for_nothing_ends() {
-        wait(&mut [], Duration::ZERO).unwrap();
+        assert!(!wait(&mut [], Duration::ZERO).unwrap());
     }
 }

@@ -7,6 +7,11 @@ const INSIDE: &str = "PITHEAD_TEST_NAMESPACE";
 
 /// Runs `body` in a namespace of its own, in a child of this process.
 pub(crate) fn in_namespace(test: &str, body: fn()) {
+    in_namespace_with(test, &[], body);
+}
+
+/// The same by a command line `with`, which may take rights away from it.
+pub(crate) fn in_namespace_with(test: &str, with: &[&str], body: fn()) {
     if env::var_os(INSIDE).is_some() {
         return body();
     }
@@ -21,7 +26,8 @@ pub(crate) fn in_namespace(test: &str, body: fn()) {
     }
     let this = env::current_exe().unwrap();
     let mut inside = Command::new("unshare");
-    inside.args(["--net", "--mount", "sh", "-c", mounted]).arg(this).args(["--exact", test, "--nocapture"]);
+    inside.args(["--net", "--mount", "sh", "-c", mounted]).args(with).arg(this);
+    inside.args(["--exact", test, "--nocapture"]);
     assert!(inside.env(INSIDE, "1").status().unwrap().success(), "{test} failed in its namespace");
 }
 
