@@ -421,6 +421,6 @@ fn a_forced_mode_fails_with_cause_and_remedy() {
         );
         let error = xdp::open(&["nosuch"], 0, &Options::default()).unwrap_err();
         assert_eq!(error.to_string(), "nosuch: no such interface; 'ip -brief link' lists those there are");
-        assert!(matches!(error, Error::Live { .. }));
+        assert!(matches!(error, Error::NoSuchLink { .. }));
     });
 }
