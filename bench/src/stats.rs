@@ -46,7 +46,8 @@ impl Stats {
                 interface: frame.interface,
                 wire_len: frame.wire_len,
             };
-            self.flows.observe(&packet, seen, &self.clock);
+            let Some(lookup) = self.flows.lookup(&packet) else { continue };
+            self.flows.observe(&lookup, &packet, seen, &self.clock);
             self.take_ended();
         }
     }
@@ -62,29 +63,29 @@ impl Stats {
         if !self.flows.has_ended() {
             return;
         }
-        for (flow, ..) in self.flows.ended() {
+        for mut ended in self.flows.ended() {
             for direction in [Direction::Forward, Direction::Backward] {
-                add(&mut self.hosts, &flow, direction.index());
+                add(&mut self.hosts, &ended.flow(), direction.index());
             }
         }
     }
 }
 
 /// Adds a flow to the sums of one of its hosts.
-fn add(hosts: &mut HostTable, flow: &Flow, out: usize) {
-    let ends = [flow.source, flow.destination];
+fn add(hosts: &mut HostTable, flow: &Flow<'_>, out: usize) {
+    let ends = [flow.source(), flow.destination()];
     let mut delta = HostStats {
-        packets_out: flow.packets[out],
-        packets_in: flow.packets[1 - out],
-        bytes_out: flow.bytes[out],
-        bytes_in: flow.bytes[1 - out],
+        packets_out: flow.packets()[out],
+        packets_in: flow.packets()[1 - out],
+        bytes_out: flow.bytes()[out],
+        bytes_in: flow.bytes()[1 - out],
         flows_out: u64::from(out == 0),
         flows_in: u64::from(out == 1),
         ..HostStats::default()
     };
-    delta.seen(flow.first);
-    delta.seen(flow.last);
+    delta.seen(flow.first());
+    delta.seen(flow.last());
     delta.peers.insert_address(ends[1 - out].ip());
-    delta.ports.insert(u64::from(flow.destination.port()));
+    delta.ports.insert(u64::from(flow.destination().port()));
     hosts.add(ends[out].ip(), &delta);
 }

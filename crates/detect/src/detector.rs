@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use pithead_flow::{Direction, End, Flow, Segment, Sighting as Frame, StreamLimits};
-use pithead_wire::{Flags, Tcp, Timestamp, Udp};
+use pithead_flow::{Direction, Ended, Flow, Segment, Sighting as Frame, StreamLimits};
+use pithead_wire::{Flags, Tcp, Udp};
 
 use crate::anchors::{Anchors, Scanner};
 use crate::app::App;
@@ -105,38 +105,38 @@ impl Detector {
     /// Looks into a TCP segment; what it leads to is added to `out`.
     pub fn tcp(
         &mut self,
-        flow: &mut Flow,
+        flow: &mut Flow<'_>,
         direction: Direction,
         tcp: &Tcp<'_>,
         frame: Frame,
         out: &mut Vec<Event>,
     ) {
-        if flow.mark.record == 0 {
-            if tcp.payload.is_empty() || (flow.mark.done && !may_begin(tcp.payload)) {
+        if !flow.has_record() {
+            if tcp.payload.is_empty() || (flow.is_done() && !may_begin(tcp.payload)) {
                 return;
             }
             if !self.open(flow) {
                 return self.alone(flow, direction, tcp, frame, out);
             }
         }
-        let index = flow.mark.record as usize - 1;
-        let Some(mut record) = self.records.get_mut(index).and_then(Option::take) else { return };
+        let Some(index) = flow.record() else { return };
+        let Some(mut record) = self.records.get_mut(index as usize).and_then(Option::take) else { return };
         self.read(&mut record, flow, direction, tcp, frame, out);
         if record.talk.is_done() {
             self.counters.close(&record);
             record.talk.release(&mut self.messages);
-            flow.mark.done = true;
-            flow.mark.record = 0;
-            self.free.push(index as u32);
+            flow.set_done(true);
+            flow.set_record(None);
+            self.free.push(index);
         } else {
-            self.records[index] = Some(record);
+            self.records[index as usize] = Some(record);
         }
     }
 
     /// Looks into a UDP datagram.
     pub fn udp(
         &mut self,
-        flow: &mut Flow,
+        flow: &mut Flow<'_>,
         direction: Direction,
         udp: &Udp<'_>,
         frame: Frame,
@@ -148,31 +148,27 @@ impl Detector {
             if let Ok(message) = dns::parse(udp.payload) {
                 self.mind.judge(flow, frame, out).dns(&message, direction);
             }
-        } else if flow.mark.app == App::Unknown.mark()
+        } else if flow.app() == App::Unknown.mark()
             && let Some(app) = nodes::datagram(udp.payload)
         {
-            flow.mark.app = app.mark();
+            flow.set_app(app.mark());
         }
     }
 
     /// Says what there is to say of a flow that has ended. `all`: also of one that does not mine.
-    pub fn finish(&mut self, flow: &mut Flow, end: End, at: Timestamp, all: bool, out: &mut Vec<Event>) {
-        let frame = Frame {
-            at: flow.last,
-            sequence: flow.last_frame,
-            number: flow.last_number,
-            interface: flow.interface,
-            wire_len: 0,
-        };
+    pub fn finish(&mut self, ended: &mut Ended, all: bool, out: &mut Vec<Event>) {
+        let (end, at, sequence, number) = (ended.end, ended.at, ended.last_frame, ended.last_number);
+        let flow = &mut ended.flow();
+        let frame = Frame { at: flow.last(), sequence, number, interface: flow.interface(), wire_len: 0 };
         let mut mining = None;
         let mut oddities = Oddities::default();
-        if let Some(index) = (flow.mark.record as usize).checked_sub(1)
-            && let Some(mut record) = self.records.get_mut(index).and_then(Option::take)
+        if let Some(index) = flow.record()
+            && let Some(mut record) = self.records.get_mut(index as usize).and_then(Option::take)
         {
             self.drain(&mut record, flow, frame, out);
             oddities = record.oddities();
             self.counters.close(&record);
-            self.free.push(index as u32);
+            self.free.push(index);
             mining = record
                 .talk
                 .session
@@ -181,24 +177,24 @@ impl Detector {
                 .and_then(|session| session.mining(DIALECTS[session.dialect()].name()))
                 .map(Box::new);
         }
-        flow.mark.record = 0;
-        let cause = Cause { sequence: flow.last_frame, number: flow.last_number };
-        let app = App::from_mark(flow.mark.app);
+        flow.set_record(None);
+        let cause = Cause { sequence, number };
+        let app = App::from_mark(flow.app());
         // Data in the SYN may have told more than that nobody answered.
-        if flow.is_unanswered() && !flow.mark.alerted {
-            let reset = flow.flags[1].contains(Flags::RST);
+        if flow.is_unanswered() && !flow.is_alerted() {
+            let reset = flow.flags()[1].contains(Flags::RST);
             let body = Body::Unanswered { reset, end };
             out.push(Event { cause, at, flow: flow.summary(), app, body });
         }
         // A flow without a record was alerted by a payload alone; it has ended all the same.
-        if all || flow.mark.alerted || mining.is_some() {
+        if all || flow.is_alerted() || mining.is_some() {
             let body = Body::Flow { end: Some(end), mining, oddities };
             out.push(Event { cause, at, flow: flow.summary(), app, body });
         }
     }
 
     /// Opens a record for a flow. False when there is no room.
-    fn open(&mut self, flow: &mut Flow) -> bool {
+    fn open(&mut self, flow: &mut Flow<'_>) -> bool {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.records.len() < self.limits.records => {
@@ -208,23 +204,23 @@ impl Detector {
             None => return false,
         };
         let record = self.conversation(flow);
-        if flow.mark.done {
+        if flow.is_done() {
             self.counters.resumed += 1;
         } else {
             self.counters.inspected += 1;
         }
         self.records[index as usize] = Some(Box::new(record));
-        flow.mark.record = index + 1;
+        flow.set_record(Some(index));
         true
     }
 
-    fn conversation(&self, flow: &Flow) -> Conversation {
-        let dns = [flow.source.port(), flow.destination.port()].contains(&53);
-        if flow.mark.done {
+    fn conversation(&self, flow: &Flow<'_>) -> Conversation {
+        let dns = [flow.source().port(), flow.destination().port()].contains(&53);
+        if flow.is_done() {
             Conversation::new([None; 2], self.limits.resume_bytes, dns, true)
         } else {
             Conversation::new(
-                flow.isn.map(|isn| isn.map(|isn| isn.wrapping_add(1))),
+                flow.isn().map(|isn| isn.map(|isn| isn.wrapping_add(1))),
                 self.limits.depth_bytes,
                 dns,
                 false,
@@ -235,7 +231,7 @@ impl Detector {
     /// Judges a segment by itself.
     fn alone(
         &mut self,
-        flow: &mut Flow,
+        flow: &mut Flow<'_>,
         direction: Direction,
         tcp: &Tcp<'_>,
         frame: Frame,
@@ -250,7 +246,7 @@ impl Detector {
     fn read(
         &mut self,
         record: &mut Conversation,
-        flow: &mut Flow,
+        flow: &mut Flow<'_>,
         direction: Direction,
         tcp: &Tcp<'_>,
         frame: Frame,
@@ -280,7 +276,7 @@ impl Detector {
     }
 
     /// Reads what is still held back when a flow ends.
-    fn drain(&mut self, record: &mut Conversation, flow: &mut Flow, frame: Frame, out: &mut Vec<Event>) {
+    fn drain(&mut self, record: &mut Conversation, flow: &mut Flow<'_>, frame: Frame, out: &mut Vec<Event>) {
         let Conversation { halves, talk } = record;
         let limits = self.limits.stream;
         let (mut judge, messages) = (self.mind.judge(flow, frame, out), &mut self.messages);
@@ -303,9 +299,9 @@ struct Mind {
 }
 
 impl Mind {
-    fn judge<'a>(&'a mut self, flow: &'a mut Flow, frame: Frame, out: &'a mut Vec<Event>) -> Judge<'a> {
+    fn judge<'a>(&'a mut self, flow: &'a mut Flow<'_>, frame: Frame, out: &'a mut Vec<Event>) -> Judge<'a> {
         let Self { scanner, pools, tokens } = self;
-        Judge { scanner, tokens, pools, flow, frame, rival: false, out }
+        Judge { scanner, tokens, pools, flow: flow.lend(), frame, rival: false, out }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Judge<'a> {
     pub(crate) scanner: &'a mut Scanner,
     pub(crate) tokens: &'a mut Tokens,
     pub(crate) pools: &'a Pools,
-    pub(crate) flow: &'a mut Flow,
+    pub(crate) flow: Flow<'a>,
     pub(crate) frame: Frame,
     /// Whether what is found comes from a second reading.
     pub(crate) rival: bool,
@@ -95,8 +95,8 @@ impl Judge<'_> {
 
     /// Notes what the flow speaks; what was noted first stays, but for what it turns into.
     pub(crate) fn app(&mut self, app: App) {
-        if self.flow.mark.app == App::Unknown.mark() || app == App::WebSocket {
-            self.flow.mark.app = app.mark();
+        if self.flow.app() == App::Unknown.mark() || app == App::WebSocket {
+            self.flow.set_app(app.mark());
         }
     }
 
@@ -197,8 +197,9 @@ impl Judge<'_> {
         let body = match outcome {
             Outcome::Report => Body::Flow { end: None, mining: Some(mining), oddities: Oddities::default() },
             // Without room for a record each payload is judged alone, but a flow is alerted once.
-            _ if std::mem::replace(&mut self.flow.mark.alerted, true) => return,
+            _ if self.flow.is_alerted() => return,
             _ => {
+                self.flow.set_alerted(true);
                 // Now it matters whom the flow was meant for, listed or not.
                 if let Some(target) = names.unlisted.take() {
                     self.say(Body::Named(target));
@@ -263,8 +264,8 @@ impl Judge<'_> {
         let Some(name) = name.filter(|_| !addresses.is_empty()) else { return };
         // Whoever is answered has asked, also where the capture has only the answer.
         let client = match direction {
-            Direction::Forward => self.flow.destination.ip(),
-            Direction::Backward => self.flow.source.ip(),
+            Direction::Forward => self.flow.destination().ip(),
+            Direction::Backward => self.flow.source().ip(),
         };
         self.say(Body::Resolved(Box::new(Resolution { client, name, addresses, listed: on_list })));
     }
@@ -274,7 +275,7 @@ impl Judge<'_> {
             cause: Cause { sequence: self.frame.sequence, number: self.frame.number },
             at: self.frame.at,
             flow: self.flow.summary(),
-            app: App::from_mark(self.flow.mark.app),
+            app: App::from_mark(self.flow.app()),
             body,
         });
     }

@@ -121,11 +121,16 @@ impl Line {
         let packet =
             Packet { source: source.ip(), destination: destination.ip(), transport, tags: Tags::default() };
         let seen = Sighting { at, sequence: self.frames, number: self.frames, interface: 0, wire_len: 60 };
-        let observed = self.table.observe(&packet, seen, &self.clock).expect("room");
-        let flow = self.table.at(observed.place);
+        let lookup = self.table.lookup(&packet).expect("TCP or UDP");
+        let observed = self.table.observe(&lookup, &packet, seen, &self.clock).expect("room");
+        let mut flow = self.table.at(observed.place, &lookup);
         match &packet.transport {
-            Transport::Tcp(tcp) => self.detector.tcp(flow, observed.direction, tcp, seen, &mut self.events),
-            Transport::Udp(udp) => self.detector.udp(flow, observed.direction, udp, seen, &mut self.events),
+            Transport::Tcp(tcp) => {
+                self.detector.tcp(&mut flow, observed.direction, tcp, seen, &mut self.events);
+            }
+            Transport::Udp(udp) => {
+                self.detector.udp(&mut flow, observed.direction, udp, seen, &mut self.events);
+            }
             Transport::Other(_) => {}
         }
         self
@@ -134,8 +139,8 @@ impl Line {
     /// Ends the flow, and hands over every event of it.
     fn end(&mut self) -> Vec<Event> {
         self.table.finish(self.clock.now());
-        for (mut flow, end, at) in self.table.ended() {
-            self.detector.finish(&mut flow, end, at, false, &mut self.events);
+        for mut ended in self.table.ended() {
+            self.detector.finish(&mut ended, false, &mut self.events);
         }
         std::mem::take(&mut self.events)
     }

@@ -116,8 +116,8 @@ impl Theatre {
         }
         let now = self.clock.now();
         self.flows.finish(now);
-        for (mut flow, end, at) in self.flows.ended() {
-            self.detector.finish(&mut flow, end, at, false, &mut self.events);
+        for mut ended in self.flows.ended() {
+            self.detector.finish(&mut ended, false, &mut self.events);
         }
         let ended = self.events.iter().rev().find_map(|event| match &event.body {
             Body::Flow { mining: Some(mining), .. } => Some(mining.dialect),
@@ -154,11 +154,12 @@ impl Theatre {
         let at = Timestamp::new(1_800_000_000, 0);
         let seen = Sighting { at, sequence: self.frame, number: self.frame, interface: 0, wire_len: 60 };
         self.clock.observe(at);
-        let Some(observed) = self.flows.observe(&packet, seen, &self.clock) else {
+        let lookup = self.flows.lookup(&packet).expect("TCP or UDP");
+        let Some(observed) = self.flows.observe(&lookup, &packet, seen, &self.clock) else {
             panic!("no room for a flow")
         };
-        let flow = self.flows.at(observed.place);
-        self.detector.tcp(flow, observed.direction, &tcp, seen, &mut self.events);
+        let mut flow = self.flows.at(observed.place, &lookup);
+        self.detector.tcp(&mut flow, observed.direction, &tcp, seen, &mut self.events);
     }
 }
 

@@ -30,10 +30,10 @@ pub struct Clock {
 /// What a frame did to the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// Time stays, or moves within its second.
+    /// Time stays, or moves within its slice.
     Within,
-    /// A new second has begun.
-    Second,
+    /// A new slice of time has begun: one in which flows are looked for that ran out.
+    Slice,
     /// Time went back for good; the time until which the old run lasted.
     Back(Timestamp),
 }
@@ -59,7 +59,7 @@ impl Clock {
     pub fn observe(&mut self, at: Timestamp) -> Moved {
         let Some(now) = self.now else {
             self.now = Some(at);
-            return Moved::Second;
+            return Moved::Slice;
         };
         let (ahead, back) = (at.since(now), now.since(at));
         if ahead <= AHEAD && back <= BACK {
@@ -82,13 +82,14 @@ impl Clock {
 
     fn advance(&mut self, now: Timestamp, at: Timestamp) -> Moved {
         self.now = Some(at);
-        if second(now) == second(at) { Moved::Within } else { Moved::Second }
+        if slice(now) == slice(at) { Moved::Within } else { Moved::Slice }
     }
 }
 
-/// The second in which a time lies.
-pub(crate) fn second(at: Timestamp) -> i64 {
-    at.nanos().div_euclid(1_000_000_000)
+/// The slice in which a time lies: 2^24 nanoseconds, about a sixtieth of a second. So short that what comes due in one holds nobody up: of ten
+/// million flows, each visited once a minute, it is three thousand.
+pub(crate) const fn slice(at: Timestamp) -> i64 {
+    at.nanos() >> 24
 }
 
 #[cfg(test)]
@@ -102,9 +103,9 @@ mod tests {
     #[test]
     fn frames_out_of_order_do_not_turn_it_back() {
         let mut clock = Clock::default();
-        assert_eq!(clock.observe(at(100)), Moved::Second);
+        assert_eq!(clock.observe(at(100)), Moved::Slice);
         assert_eq!(clock.observe(at(70)), Moved::Within);
-        assert_eq!(clock.observe(at(101)), Moved::Second);
+        assert_eq!(clock.observe(at(101)), Moved::Slice);
         assert_eq!(clock.observe(Timestamp::new(101, 5)), Moved::Within);
         assert_eq!(clock.now(), Timestamp::new(101, 5));
     }
@@ -114,7 +115,7 @@ mod tests {
         let mut clock = Clock::default();
         clock.observe(at(100));
         assert_eq!(clock.observe(at(9_000_000)), Moved::Within);
-        assert_eq!(clock.observe(at(101)), Moved::Second);
+        assert_eq!(clock.observe(at(101)), Moved::Slice);
         assert_eq!(clock.now(), at(101));
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use pithead_wire::{Flags, Tags, Timestamp};
 
 use crate::key::Key;
+use crate::line::{self, Line, Rest};
 
 /// Which way a packet goes, relative to the packet that began its flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,13 +39,13 @@ impl Direction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// TCP: SYN seen, no answer.
-    New,
+    New = 0,
     /// TCP: under way, or met in its midst.
-    Established,
+    Established = 1,
     /// TCP: reset, or closed by both sides.
-    Closed,
+    Closed = 2,
     /// UDP: there is no more to say.
-    Datagrams,
+    Datagrams = 3,
 }
 
 /// Why a flow ended.
@@ -60,64 +61,10 @@ pub enum End {
     Shutdown,
 }
 
-/// What is kept of a flow.
-#[derive(Clone, Debug)]
-pub struct Flow {
-    pub(crate) key: Key,
-    pub(crate) next_in_slot: u32,
-    /// It has ended, and its place waits for the timer wheel.
-    pub(crate) dead: bool,
-    /// Where it began: the initiator as far as packets tell.
-    pub source: SocketAddr,
-    /// The other end.
-    pub destination: SocketAddr,
-    /// IANA protocol number, 6 or 17.
-    pub protocol: u8,
-    /// How far it has come.
-    pub state: State,
-    /// Control bits seen, forward and backward.
-    pub flags: [Flags; 2],
-    /// Tags of its first packet.
-    pub tags: Tags,
-    /// Interface of its first packet.
-    pub interface: u16,
-    /// Time of its first packet.
-    pub first: Timestamp,
-    /// Latest time of its packets.
-    pub last: Timestamp,
-    /// Sequence of the frame that began it.
-    pub first_frame: u64,
-    /// Sequence of the latest frame.
-    pub last_frame: u64,
-    /// Number in its file of the latest frame.
-    pub last_number: u64,
-    /// Packets, forward and backward.
-    pub packets: [u64; 2],
-    /// Bytes on the wire, frames whole, forward and backward.
-    pub bytes: [u64; 2],
-    /// Initial sequence numbers, forward and backward, where the SYN was seen.
-    pub isn: [Option<u32>; 2],
-    /// Room for the detector: which of its records belongs to this flow, and what it noted. Nothing here reads it.
-    pub mark: Mark,
-}
-
-/// The detector's notes in a flow.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Mark {
-    /// One more than the index of the detector's record; 0 when there is none.
-    pub record: u32,
-    /// What the flow speaks, in the detector's numbering.
-    pub app: u8,
-    /// Set once the detector has seen all it wants of the flow.
-    pub done: bool,
-    /// Set once the flow has been alerted.
-    pub alerted: bool,
-}
-
 /// What events say of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// See [`Key::flow_id`].
+    /// The same in every replay, and above 0 and below 2^53, so that readers which keep numbers as doubles keep it exactly.
     pub id: u64,
     /// Where it began.
     pub source: SocketAddr,
@@ -143,41 +90,198 @@ pub struct Summary {
     pub bytes: [u64; 2],
 }
 
-impl Flow {
-    /// The flow's id.
+/// A flow of the table, lent.
+#[derive(Debug)]
+pub struct Flow<'t> {
+    pub(crate) line: &'t mut Line,
+    pub(crate) rest: &'t mut Rest,
+    pub(crate) key: Key,
+}
+
+impl Flow<'_> {
+    /// The same flow, lent on.
+    pub const fn lend(&mut self) -> Flow<'_> {
+        Flow { line: &mut *self.line, rest: &mut *self.rest, key: self.key }
+    }
+
+    /// The flow's id: see [`Summary::id`].
     pub fn id(&self) -> u64 {
-        self.key.flow_id(self.first)
+        self.key.flow_id(self.rest.first)
+    }
+
+    /// Where it began: the initiator as far as packets tell.
+    pub fn source(&self) -> SocketAddr {
+        self.key.ends()[usize::from(self.line.is_swapped())]
+    }
+
+    /// The other end.
+    pub fn destination(&self) -> SocketAddr {
+        self.key.ends()[usize::from(!self.line.is_swapped())]
+    }
+
+    /// IANA protocol number.
+    pub const fn protocol(&self) -> u8 {
+        if self.key.udp { 17 } else { 6 }
+    }
+
+    /// Control bits seen, forward and backward.
+    pub const fn flags(&self) -> [Flags; 2] {
+        self.line.flags
+    }
+
+    /// Interface of its first packet.
+    pub const fn interface(&self) -> u16 {
+        self.rest.interface
+    }
+
+    /// Time of its first packet.
+    pub const fn first(&self) -> Timestamp {
+        self.rest.first
+    }
+
+    /// Latest time of its packets.
+    pub const fn last(&self) -> Timestamp {
+        self.line.last
+    }
+
+    /// Packets, forward and backward.
+    pub fn packets(&self) -> [u64; 2] {
+        self.line.packets()
+    }
+
+    /// Bytes on the wire, frames whole, forward and backward.
+    pub fn bytes(&self) -> [u64; 2] {
+        self.line.bytes()
+    }
+
+    /// Initial sequence numbers, forward and backward, where the SYN was seen.
+    pub fn isn(&self) -> [Option<u32>; 2] {
+        self.rest.isn()
     }
 
     /// What events say of it now.
     pub fn summary(&self) -> Summary {
         Summary {
             id: self.id(),
-            source: self.source,
-            destination: self.destination,
-            protocol: self.protocol,
-            state: self.state,
-            flags: self.flags,
-            tags: self.tags,
-            interface: self.interface,
-            first: self.first,
-            last: self.last,
-            packets: self.packets,
-            bytes: self.bytes,
+            source: self.source(),
+            destination: self.destination(),
+            protocol: self.protocol(),
+            state: self.line.state(),
+            flags: self.flags(),
+            tags: self.rest.tags(),
+            interface: self.interface(),
+            first: self.first(),
+            last: self.last(),
+            packets: self.packets(),
+            bytes: self.bytes(),
         }
     }
 
     /// Whether it is a TCP connection that was asked for and never answered but by a reset.
-    pub fn is_unanswered(&self) -> bool {
-        let (asked, answered) = (self.flags[0], self.flags[1]);
-        self.protocol == 6
+    pub const fn is_unanswered(&self) -> bool {
+        let [asked, answered] = self.line.flags;
+        !self.key.udp
             && asked.contains(Flags::SYN)
             && !asked.contains(Flags::ACK)
             && !answered.contains(Flags::SYN)
     }
+}
 
-    /// The direction of a packet from `source`.
-    pub fn direction(&self, source: SocketAddr) -> Direction {
-        if source == self.source { Direction::Forward } else { Direction::Backward }
+/// Room for the detector's notes. Nothing in this crate reads them. All begin as zero or `false`; all but the record are in the line that
+/// the packet has touched anyway.
+impl Flow<'_> {
+    /// Which of the detector's records belongs to this flow.
+    pub const fn record(&self) -> Option<u32> {
+        self.rest.record.checked_sub(1)
+    }
+
+    /// Notes a record, whose number is below [`u32::MAX`], or that there is none.
+    pub const fn set_record(&mut self, record: Option<u32>) {
+        self.rest.record = match record {
+            Some(record) => record + 1,
+            None => 0,
+        };
+        self.line.set(line::RECORDED, record.is_some());
+    }
+
+    /// Whether it has a record: one look at the line.
+    pub const fn has_record(&self) -> bool {
+        self.line.has(line::RECORDED)
+    }
+
+    /// What it speaks, in the detector's numbering.
+    pub const fn app(&self) -> u8 {
+        self.line.app
+    }
+
+    /// Notes what it speaks.
+    pub const fn set_app(&mut self, app: u8) {
+        self.line.app = app;
+    }
+
+    /// Whether the detector has seen all it wants of the flow.
+    pub const fn is_done(&self) -> bool {
+        self.line.has(line::DONE)
+    }
+
+    /// Notes that it has.
+    pub const fn set_done(&mut self, done: bool) {
+        self.line.set(line::DONE, done);
+    }
+
+    /// Whether the flow has been alerted.
+    pub const fn is_alerted(&self) -> bool {
+        self.line.has(line::ALERTED)
+    }
+
+    /// Notes that it has.
+    pub const fn set_alerted(&mut self, alerted: bool) {
+        self.line.set(line::ALERTED, alerted);
+    }
+
+    /// The sequence numbers that are expected next, forward and backward; `None` where nobody follows them.
+    pub fn next(&self) -> Option<[u32; 2]> {
+        self.line.has(line::FOLLOWED).then_some(self.line.next)
+    }
+
+    /// Notes them, or that nobody follows them.
+    pub const fn set_next(&mut self, next: Option<[u32; 2]>) {
+        self.line.set(line::FOLLOWED, next.is_some());
+        if let Some(next) = next {
+            self.line.next = next;
+        }
+    }
+
+    /// How much more may be looked at, forward and backward, in the detector's measure.
+    pub const fn credit(&self) -> [u8; 2] {
+        self.line.credit
+    }
+
+    /// Notes it.
+    pub const fn set_credit(&mut self, credit: [u8; 2]) {
+        self.line.credit = credit;
+    }
+}
+
+/// A flow that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub(crate) line: Line,
+    pub(crate) rest: Rest,
+    pub(crate) key: Key,
+    /// Why.
+    pub end: End,
+    /// When: for one that ran out of time, at its deadline.
+    pub at: Timestamp,
+    /// Sequence of its last frame.
+    pub last_frame: u64,
+    /// Number of its last frame in that frame's file.
+    pub last_number: u64,
+}
+
+impl Ended {
+    /// The flow as it was at its end.
+    pub const fn flow(&mut self) -> Flow<'_> {
+        Flow { line: &mut self.line, rest: &mut self.rest, key: self.key }
     }
 }

@@ -149,17 +149,18 @@ impl Pipeline {
         }
         let seen = sighting(frame);
         // Ended flows are taken before this packet's is looked at, in whose place they may have been.
-        let observed = self.flows.observe(packet, seen, &self.clock);
+        let Some(lookup) = self.flows.lookup(packet) else { return };
+        let observed = self.flows.observe(&lookup, packet, seen, &self.clock);
         self.take_ended();
         let Some(observed) = observed else { return };
-        let flow = self.flows.at(observed.place);
-        show(&mut self.detector, flow, observed.direction, packet, seen, &mut self.report.events);
+        let mut flow = self.flows.at(observed.place, &lookup);
+        show(&mut self.detector, &mut flow, observed.direction, packet, seen, &mut self.report.events);
     }
 
     /// Shows the detector another reading of a packet that has been counted.
     fn inspect(&mut self, packet: &Packet<'_>, seen: Sighting) {
-        if let Some((flow, direction)) = self.flows.find(packet) {
-            show(&mut self.detector, flow, direction, packet, seen, &mut self.report.events);
+        if let Some((mut flow, direction)) = self.flows.find(packet) {
+            show(&mut self.detector, &mut flow, direction, packet, seen, &mut self.report.events);
         }
     }
 
@@ -221,19 +222,19 @@ impl Pipeline {
             return;
         }
         let Self { flows, detector, report, settings, .. } = self;
-        for (mut flow, end, at) in flows.ended() {
+        for mut ended in flows.ended() {
             report.counters.flows_ended += 1;
             if settings.hosts {
-                add_hosts(report, &flow, &settings.home);
+                add_hosts(report, &ended.flow(), &settings.home);
             }
-            detector.finish(&mut flow, end, at, settings.all_flows, &mut report.events);
+            detector.finish(&mut ended, settings.all_flows, &mut report.events);
         }
     }
 }
 
 fn show(
     detector: &mut Detector,
-    flow: &mut Flow,
+    flow: &mut Flow<'_>,
     direction: Direction,
     packet: &Packet<'_>,
     seen: Sighting,
@@ -265,22 +266,24 @@ const fn sighting(frame: &Frame<'_>) -> Sighting {
 
 /// Adds a flow to the sums of its two hosts. Each packet is sent by one host and received by one, so over all rows and the
 /// others' the packets sent, and those received, are the packets in flows exactly.
-fn add_hosts(report: &mut Report, flow: &Flow, home: &[IpNet]) {
-    let ends = [(flow.source.ip(), flow.destination.ip(), 0), (flow.destination.ip(), flow.source.ip(), 1)];
+fn add_hosts(report: &mut Report, flow: &Flow<'_>, home: &[IpNet]) {
+    let (source, destination) = (flow.source(), flow.destination());
+    let (packets, bytes) = (flow.packets(), flow.bytes());
+    let ends = [(source.ip(), destination.ip(), 0), (destination.ip(), source.ip(), 1)];
     for (address, peer, out) in ends {
         let mut delta = HostStats {
-            packets_out: flow.packets[out],
-            packets_in: flow.packets[1 - out],
-            bytes_out: flow.bytes[out],
-            bytes_in: flow.bytes[1 - out],
+            packets_out: packets[out],
+            packets_in: packets[1 - out],
+            bytes_out: bytes[out],
+            bytes_in: bytes[1 - out],
             flows_out: u64::from(out == 0),
             flows_in: u64::from(out == 1),
             ..HostStats::default()
         };
-        delta.seen(flow.first);
-        delta.seen(flow.last);
+        delta.seen(flow.first());
+        delta.seen(flow.last());
         delta.peers.insert_address(peer);
-        delta.ports.insert(u64::from(flow.destination.port()));
+        delta.ports.insert(u64::from(destination.port()));
         if home.iter().any(|net| net.contains(&address)) {
             report.hosts.add(address, &delta);
         } else {

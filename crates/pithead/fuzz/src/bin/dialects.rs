@@ -137,16 +137,17 @@ impl Line {
         let seen =
             Sighting { at: Self::AT, sequence: self.frame, number: self.frame, interface: 0, wire_len: 0 };
         self.clock.observe(Self::AT);
-        let observed = self.flows.observe(&packet, seen, &self.clock).expect("there is room for one flow");
-        let flow = self.flows.at(observed.place);
-        self.detector.tcp(flow, observed.direction, &tcp, seen, &mut self.events);
+        let lookup = self.flows.lookup(&packet).expect("TCP or UDP");
+        let observed = self.flows.observe(&lookup, &packet, seen, &self.clock).expect("there is room for one flow");
+        let mut flow = self.flows.at(observed.place, &lookup);
+        self.detector.tcp(&mut flow, observed.direction, &tcp, seen, &mut self.events);
     }
 
     fn end(mut self) -> Option<Vec<Mining>> {
         self.flows.finish(Self::AT);
-        for (mut flow, end, at) in self.flows.ended() {
-            assert_eq!(end, End::Shutdown);
-            self.detector.finish(&mut flow, end, at, true, &mut self.events);
+        for mut ended in self.flows.ended() {
+            assert_eq!(ended.end, End::Shutdown);
+            self.detector.finish(&mut ended, true, &mut self.events);
         }
         let minings = self.events.into_iter().filter_map(|event| match event.body {
             Body::Alert(mining) => Some(*mining),
