@@ -55,9 +55,10 @@ pub struct Listing {
     pub coins: Vec<String>,
 }
 
-impl From<&Entry> for Listing {
-    fn from(entry: &Entry) -> Self {
-        Self { domain: entry.pool_name().to_owned(), kind: entry.kind, coins: entry.coins.clone() }
+impl From<Entry<'_>> for Listing {
+    fn from(entry: Entry<'_>) -> Self {
+        let coins = entry.coins.iter().map(|coin| coin.to_string()).collect();
+        Self { domain: entry.pool_name().to_owned(), kind: entry.kind, coins }
     }
 }
 
@@ -133,12 +134,12 @@ mod tests {
     #[test]
     fn a_list_entry_is_known_by_its_registered_name() {
         let entry = Entry {
-            domain: "xmr-eu1.nanopool.org".into(),
+            domain: "xmr-eu1.nanopool.org",
             kind: Kind::Pool,
-            coins: vec!["XMR".into()],
-            ports: Vec::new(),
-            source: "hive".into(),
+            coins: &["XMR".into()],
+            ports: &[],
+            source: "hive",
         };
-        assert_eq!(Listing::from(&entry).domain, "nanopool.org");
+        assert_eq!(Listing::from(entry).domain, "nanopool.org");
     }
 }

@@ -307,7 +307,7 @@ fn blocked_records(
 }
 
 /// Whether a connection to this port of a listed name is to a miner's door: its web site is another thing.
-fn mines_at(entry: &Entry, port: u16) -> bool {
+fn mines_at(entry: Entry<'_>, port: u16) -> bool {
     use pithead_detect::pools::Kind;
     match entry.kind {
         Kind::Pool | Kind::Proxy | Kind::Market => entry.lists_port(port) || !matches!(port, 80 | 443),

@@ -140,7 +140,7 @@ impl Config {
         for path in &self.pool_lists {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("{}: cannot read the pool list", path.display()))?;
-            list.merge(List::parse(&path.display().to_string(), &text)?);
+            list.merge(&List::parse(&path.display().to_string(), &text)?);
         }
         Ok(Pools::new(list))
     }

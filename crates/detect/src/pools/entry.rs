@@ -3,36 +3,35 @@
 //! Plain values, made by `list`. What follows from a kind for a host that asks for the name is decided elsewhere.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// One name and what is known of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+/// One name and what is known of it, lent by the list that keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
     /// The name, in lower case, without a dot at the end. It stands for the names below it too.
-    pub domain: String,
+    pub domain: &'a str,
     /// What is behind it.
     pub kind: Kind,
     /// Tickers of the coins mined there; `multi` among them means more than can be named.
-    pub coins: Vec<String>,
+    pub coins: &'a [Arc<str>],
     /// Ports known to speak to miners. There may be others.
-    pub ports: Vec<PortRange>,
+    pub ports: &'a [PortRange],
     /// Who says so, as keys that the head of the list explains.
-    pub source: String,
+    pub source: &'a str,
 }
 
-impl Entry {
+impl<'a> Entry<'a> {
     /// The name to show for the pool: the domain that somebody registered, `nanopool.org` for `xmr-eu1.nanopool.org`.
-    pub fn pool_name(&self) -> &str {
-        let labels = if below_shared_suffix(&self.domain) { 3 } else { 2 };
-        self.domain
-            .rmatch_indices('.')
-            .nth(labels - 1)
-            .map_or(&self.domain, |(dot, _)| &self.domain[dot + 1..])
+    pub fn pool_name(&self) -> &'a str {
+        let labels = if below_shared_suffix(self.domain) { 3 } else { 2 };
+        let start = self.domain.rmatch_indices('.').nth(labels - 1).map_or(0, |(dot, _)| dot + 1);
+        &self.domain[start..]
     }
 
     /// The coin, where the name tells: `None` where there are several or none is known.
-    pub fn coin(&self) -> Option<&str> {
-        match self.coins.as_slice() {
-            [one] if one != "multi" => Some(one),
+    pub fn coin(&self) -> Option<&'a str> {
+        match self.coins {
+            [one] if **one != *"multi" => Some(one),
             _ => None,
         }
     }
@@ -140,14 +139,9 @@ pub struct PortRange {
 mod tests {
     use super::*;
 
-    fn entry(domain: &str, coins: &[&str]) -> Entry {
-        Entry {
-            domain: domain.to_owned(),
-            kind: Kind::Pool,
-            coins: coins.iter().map(|&coin| coin.to_owned()).collect(),
-            ports: vec![PortRange { start: 12000, end: 12999, tls: false }],
-            source: String::new(),
-        }
+    fn entry<'a>(domain: &'a str, coins: &'a [Arc<str>]) -> Entry<'a> {
+        let ports = &[PortRange { start: 12000, end: 12999, tls: false }];
+        Entry { domain, kind: Kind::Pool, coins, ports, source: "" }
     }
 
     #[test]
@@ -168,9 +162,10 @@ mod tests {
 
     #[test]
     fn a_coin_is_told_only_where_there_is_one() {
-        assert_eq!(entry("a.b", &["XMR"]).coin(), Some("XMR"));
-        assert_eq!(entry("a.b", &["XMR", "ZEPH"]).coin(), None);
-        assert_eq!(entry("a.b", &["multi"]).coin(), None);
+        let [xmr, zeph, multi] = ["XMR", "ZEPH", "multi"].map(Arc::from);
+        assert_eq!(entry("a.b", &[Arc::clone(&xmr)]).coin(), Some("XMR"));
+        assert_eq!(entry("a.b", &[xmr, zeph]).coin(), None);
+        assert_eq!(entry("a.b", &[multi]).coin(), None);
         assert_eq!(entry("a.b", &[]).coin(), None);
     }
 

@@ -7,7 +7,10 @@
 //! Names come from the network. Whatever they hold, a look-up tries no more suffixes than the list's names have labels, and
 //! allocates nothing.
 
-use std::collections::HashSet;
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::{Entry, List};
 
@@ -20,32 +23,45 @@ pub struct Pools {
     list: List,
     /// The most labels that a listed name has: longer suffixes need not be tried.
     labels: usize,
-    /// The last two labels of every listed name. Most names that hosts ask for end in none of these, and are done with.
-    tails: HashSet<String>,
+    /// For the last two labels of every listed name, one entry that ends so. Most names that hosts ask for end in none of these, and
+    /// are done with.
+    tails: HashTable<u32>,
+    hasher: RandomState,
 }
 
 impl Pools {
     /// Takes a list into use.
     pub fn new(list: List) -> Self {
-        let labels = list.entries().iter().map(|entry| labels(&entry.domain)).max().unwrap_or(0);
-        let tails = list.entries().iter().map(|entry| tail(&entry.domain).to_owned()).collect();
-        Self { list, labels, tails }
+        let hasher = RandomState::default();
+        let (mut labels, mut tails) = (0, HashTable::new());
+        let tail_at = |place: u32| list.at(place).map(|entry| tail(entry.domain));
+        for (place, entry) in (0..).zip(list.entries()) {
+            labels = labels.max(self::labels(entry.domain));
+            let own = tail(entry.domain);
+            let known = tails.entry(
+                hasher.hash_one(own),
+                |other| tail_at(*other) == Some(own),
+                |other| hasher.hash_one(tail_at(*other).unwrap_or_default()),
+            );
+            known.or_insert(place);
+        }
+        Self { labels, tails, hasher, list }
     }
 
     /// The mining name that this name is or lies below, in any case of letters, with or without a dot at the end.
     ///
     /// `None` for every other name, for those of wallets and exchanges, and for lookalikes, even below a listed pool.
-    pub fn find(&self, name: impl AsRef<[u8]>) -> Option<&Entry> {
+    pub fn find(&self, name: impl AsRef<[u8]>) -> Option<Entry<'_>> {
         self.nearest(name).filter(|entry| entry.kind.is_mining())
     }
 
     /// The longest listed name that this name is or lies below, of whatever kind: for saying why a name is or is not found.
-    pub fn nearest(&self, name: impl AsRef<[u8]>) -> Option<&Entry> {
+    pub fn nearest(&self, name: impl AsRef<[u8]>) -> Option<Entry<'_>> {
         let mut lower = [0; MAX_NAME_BYTES];
         let name = lower_case(name.as_ref(), &mut lower)?;
-        if !self.tails.contains(tail(name)) {
-            return None;
-        }
+        let end = tail(name);
+        let same = |place: &u32| self.list.at(*place).is_some_and(|entry| tail(entry.domain) == end);
+        self.tails.find(self.hasher.hash_one(end), same)?;
         suffixes(name, self.labels).find_map(|suffix| self.list.exactly(suffix))
     }
 
@@ -85,12 +101,13 @@ fn tail(name: &str) -> &str {
 
 /// The last so many labels of a name, or all where it has no more.
 fn last_labels(name: &str, count: usize) -> &str {
-    let dot = count.checked_sub(1).and_then(|dots| name.rmatch_indices('.').nth(dots));
-    dot.and_then(|(dot, _)| name.get(dot + 1..)).unwrap_or(name)
+    let dots = name.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.');
+    let start = count.checked_sub(1).and_then(|before| dots.map(|(dot, _)| dot + 1).nth(before));
+    start.and_then(|start| name.get(start..)).unwrap_or(name)
 }
 
 fn labels(name: &str) -> usize {
-    name.split('.').count()
+    name.bytes().filter(|byte| *byte == b'.').count() + 1
 }
 
 #[cfg(test)]
@@ -111,8 +128,8 @@ mod tests {
 
     impl Scan {
         fn new(list: &List) -> Self {
-            let framed = |entry: &Entry| Pattern::caseless(format!(".{}/", entry.domain));
-            let patterns: Vec<Pattern> = list.entries().iter().map(framed).collect();
+            let framed = |entry: Entry<'_>| Pattern::caseless(format!(".{}/", entry.domain));
+            let patterns: Vec<Pattern> = list.entries().map(framed).collect();
             let lengths = patterns.iter().map(|pattern| pattern.bytes.len()).collect();
             Self { matcher: compile(&patterns).unwrap().matcher(), lengths, hits: Vec::new() }
         }
@@ -131,7 +148,7 @@ mod tests {
     #[test]
     fn a_name_matches_whole_or_at_a_dot() {
         let pools = Pools::new(list("pool.example,pool,,,\neu.pool.example,market,,,"));
-        let found = |name: &str| pools.find(name).map(|entry| entry.domain.as_str());
+        let found = |name: &str| pools.find(name).map(|entry| entry.domain);
         assert_eq!(found("pool.example"), Some("pool.example"));
         assert_eq!(found("POOL.Example."), Some("pool.example"));
         assert_eq!(found("a.b.c.pool.example"), Some("pool.example"));
@@ -161,9 +178,9 @@ mod tests {
     fn every_entry_finds_itself_and_what_is_below_it() {
         let pools = Pools::default();
         let mut scan = Scan::new(pools.list());
-        for (place, entry) in pools.list().entries().iter().enumerate() {
-            let own = &entry.domain;
-            for name in [own.clone(), format!("x.{own}"), format!("{}.", own.to_uppercase())] {
+        for (place, entry) in pools.list().entries().enumerate() {
+            let own = entry.domain;
+            for name in [own.to_owned(), format!("x.{own}"), format!("{}.", own.to_uppercase())] {
                 assert_eq!(pools.nearest(&name), Some(entry), "{name}");
                 assert_eq!(pools.find(&name).is_some(), entry.kind.is_mining(), "{name}");
                 assert_eq!(scan.nearest(&name), Some(place), "{name}");
@@ -208,7 +225,7 @@ mod tests {
             ("poolbinance.com", "poolbinance.com"),
             ("ws027.authedmine.com", "authedmine.com"),
         ] {
-            assert_eq!(pools.find(name).map(Entry::pool_name), Some(pool), "{name}");
+            assert_eq!(pools.find(name).map(|entry| entry.pool_name()), Some(pool), "{name}");
         }
     }
 
@@ -224,7 +241,7 @@ mod tests {
             let pools = Pools::new(list(&rows));
             let mut scan = Scan::new(pools.list());
             for name in &asked {
-                let expected = scan.nearest(name).map(|place| &pools.list().entries()[place]);
+                let expected = scan.nearest(name).and_then(|place| pools.list().entries().nth(place));
                 prop_assert_eq!(pools.nearest(name), expected, "{}", name);
             }
         }

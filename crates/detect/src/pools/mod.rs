@@ -10,7 +10,9 @@
 mod entry;
 mod list;
 mod lookup;
+mod reading;
 
 pub use entry::{Entry, Kind, PortRange};
-pub use list::{Error, List, MAX_ENTRIES};
+pub use list::{List, MAX_ENTRIES};
 pub use lookup::Pools;
+pub use reading::Error;

@@ -96,7 +96,7 @@ fn host(text: &str) -> &str {
 
 fn about_name(pools: &Pools, name: &str) -> String {
     let Some(entry) = pools.nearest(name) else {
-        return format!("{name}: not on the pool list ({} names)\n", pools.list().entries().len());
+        return format!("{name}: not on the pool list ({} names)\n", pools.list().len());
     };
     let mut text = format!(
         "{name}: {} {}\n",
@@ -116,10 +116,10 @@ fn about_name(pools: &Pools, name: &str) -> String {
         })
         .collect();
     for (what, value) in [
-        ("entry", entry.domain.clone()),
+        ("entry", entry.domain.to_owned()),
         ("coins", entry.coins.join(" ")),
         ("ports", ports.join(", ")),
-        ("source", entry.source.clone()),
+        ("source", entry.source.to_owned()),
     ] {
         if !value.is_empty() {
             text.push_str(&format!("  {what:7} {value}\n"));
