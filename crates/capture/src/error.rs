@@ -109,6 +109,14 @@ pub enum Error {
         /// What the driver said.
         cause: String,
     },
+    /// A cable of our own cannot be laid.
+    #[error("{what}: {cause}; this needs root, and a kernel with network namespaces and veth")]
+    Cable {
+        /// What was to be made.
+        what: &'static str,
+        /// What the kernel said.
+        cause: String,
+    },
     /// The thread that reads on behalf of several receivers could not start, or ended early.
     #[error("reading thread: {reason}")]
     Thread {

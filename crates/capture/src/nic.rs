@@ -1,13 +1,15 @@
 //! What a NIC is and can, as far as a tap has to know: driver, queues, rings, how frames are spread, what hides them, who holds it.
 //!
 //! [`survey`] asks the kernel, over netlink and in its files, and changes nothing. It needs no rights. [`Gauge`] reads the counters of
-//! what was lost again and again. [`plan`] and [`Arranged`] make a NIC ready for a tap and give it back as it was.
+//! what was lost again and again. [`plan`] and [`Arranged`] make a NIC ready for a tap and give it back as it was. [`Cable`] is a link of
+//! our own to try things on.
 //!
 //! What a driver does not tell is [`Unknown`], with the reason, and never a default: whoever reads a 0 here may believe it.
 //!
 //! It leaves out what no capture depends on (firmware, energy, wake on LAN).
 
 mod attribute;
+mod cable;
 mod ethtool;
 mod link;
 mod netdev;
@@ -20,6 +22,7 @@ mod sysfs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+pub use cable::Cable;
 pub use ethtool::{Channels, Features, Limited, Pause};
 pub use link::Link;
 pub use netdev::{Queue, XdpFeatures};

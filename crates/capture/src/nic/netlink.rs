@@ -28,6 +28,7 @@ const ACK: u16 = 0x004; // NLM_F_ACK
 const CAPPED: u16 = 0x100; // NLM_F_CAPPED: the error does not repeat the question
 const EXTENDED: u16 = 0x200; // NLM_F_ACK_TLVS: attributes say more about the error
 const DUMP: u16 = 0x300; // NLM_F_DUMP
+const NEW: u16 = 0x600; // NLM_F_CREATE, NLM_F_EXCL
 const ERROR_TEXT: u16 = 1; // NLMSGERR_ATTR_MSG
 
 /// The family that tells the numbers of the others.
@@ -39,11 +40,12 @@ const CONTROLLER_FAMILY_NAME: u16 = 2;
 /// Nobody but the kernel answers, and it answers at once; more answers than this are no answer to our questions.
 const MAX_MESSAGES: usize = 65_536;
 
-/// Whether a question is about one thing, or about all there are.
+/// Whether a question is about one thing or all there are, or asks for a new one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
     One,
     All,
+    New,
 }
 
 /// A socket to one of the kernel's netlink protocols.
@@ -116,7 +118,13 @@ impl Netlink {
         mut each: impl FnMut(&[u8]),
     ) -> Known<()> {
         self.sequence = self.sequence.wrapping_add(1);
-        let flags = REQUEST | ACK | if about == About::All { DUMP } else { 0 };
+        let flags = REQUEST
+            | ACK
+            | match about {
+                About::One => 0,
+                About::All => DUMP,
+                About::New => NEW,
+            };
         let length = u32::try_from(HEAD + payload.len()).expect("questions are short");
         let mut message = Vec::with_capacity(HEAD + payload.len());
         message.extend(length.to_ne_bytes());
