@@ -24,6 +24,8 @@ use crate::pools::Pools;
 /// How much is looked at and held.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Whether anything is looked into. If not, flows are counted and told of, and nothing is found: what the rest of the line costs.
+    pub inspect: bool,
     /// Bytes of a flow that are read without a sign of mining. 64 KiB: logins come in the first few, also behind a proxy or a banner.
     pub depth_bytes: u64,
     /// Bytes that are read when a flow is taken up again later. 8 KiB: two of the longest messages.
@@ -39,6 +41,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            inspect: true,
             depth_bytes: 64 << 10,
             resume_bytes: 8 << 10,
             records: 65_536,
@@ -111,6 +114,9 @@ impl Detector {
         frame: Frame,
         out: &mut Vec<Event>,
     ) {
+        if !self.limits.inspect {
+            return;
+        }
         if !flow.has_record() {
             if tcp.payload.is_empty() || (flow.is_done() && !may_begin(tcp.payload)) {
                 return;
@@ -142,6 +148,9 @@ impl Detector {
         frame: Frame,
         out: &mut Vec<Event>,
     ) {
+        if !self.limits.inspect {
+            return;
+        }
         // Multicast DNS and LLMNR share the format.
         const DNS: [u16; 3] = [53, 5353, 5355];
         if DNS.contains(&udp.source_port) || DNS.contains(&udp.destination_port) {

@@ -82,6 +82,9 @@ pub struct ReplayArgs {
     /// Tell what each host of ours sent and received
     #[arg(long)]
     pub hosts: bool,
+    /// Count flows and hosts, and look into nothing: what the rest costs
+    #[arg(long, hide = true)]
+    pub stats_only: bool,
     /// No progress bar and no summary
     #[arg(long, short)]
     pub quiet: bool,

@@ -98,6 +98,7 @@ impl Config {
                 ..fragments
             },
             limits: Limits {
+                inspect: true,
                 depth_bytes: bytes(raw.detect.depth_bytes, detect.depth_bytes),
                 resume_bytes: bytes(raw.detect.resume_bytes, detect.resume_bytes),
                 records: size(raw.detect.max_records, detect.records),

@@ -29,6 +29,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     }
     let mut config = configure(&args.common)?;
     (config.settings.all_flows, config.settings.hosts) = (args.flows, args.hosts);
+    config.settings.limits.inspect = !args.stats_only;
     let tools = Tools::new(config)?;
     super::note_cache(&args.common, &tools.anchors);
     let expected = match &args.expect {
