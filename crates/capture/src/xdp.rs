@@ -17,8 +17,11 @@
 //! arithmetic), `umem` (who owns which chunk).
 
 mod blame;
+mod bpf;
 #[doc(hidden)]
 pub mod double;
+#[doc(hidden)]
+pub mod flood;
 mod mmap;
 mod open;
 mod options;

@@ -8,6 +8,7 @@ use crate::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Find,
+    Load,
     AttachInDriver,
     Attach,
     Promiscuous,

@@ -24,8 +24,14 @@ const LAYOUT: Layout = Layout { producer: 0, consumer: 64, flags: 128, entries: 
 pub fn pair(options: &Options, first: u32) -> io::Result<(Queue, Feeder)> {
     let (exchange, feeder) = rings(options.ring_frames, options.chunk_bytes, first)?;
     let (ours, theirs) = UnixStream::pair()?;
-    let place =
-        Place { interface: "memory".into(), ifindex: 0, queue: 0, mode: Mode::Native, in_pieces: true };
+    let place = Place {
+        interface: "memory".into(),
+        ifindex: 0,
+        queue: 0,
+        mode: Mode::Native,
+        in_pieces: true,
+        tells: false,
+    };
     Ok((Queue::over(ours.into(), place, exchange), Feeder { _wire: Some(theirs), ..feeder }))
 }
 

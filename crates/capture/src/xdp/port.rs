@@ -11,8 +11,9 @@ use std::{
 
 use super::{
     blame::{self, Step},
+    bpf::{self, Failure},
     options::{Mode, Options},
-    program::{Failure, Program, Seen},
+    program::{Program, Seen},
     syscall,
 };
 use crate::{Error, nic};
@@ -30,6 +31,8 @@ pub struct Place {
     pub mode: Mode,
     /// Whether frames come in several chunks where one is too small.
     pub in_pieces: bool,
+    /// Whether the program writes down ahead of each frame what the driver knows of it.
+    pub tells: bool,
 }
 
 impl Place {
@@ -46,6 +49,7 @@ pub struct Port {
     queues: u32,
     in_driver: bool,
     in_pieces: bool,
+    tells: bool,
     program: Program,
     /// Keeps the interface promiscuous while it is open.
     _promiscuous: Option<OwnedFd>,
@@ -61,7 +65,11 @@ impl Port {
         let nic = nic::survey(interface)?;
         let ifindex = nic.link.index;
         let blamed = |failure: Failure| {
-            let step = if in_driver { Step::AttachInDriver } else { Step::Attach };
+            let step = match failure.what {
+                bpf::ATTACH if in_driver => Step::AttachInDriver,
+                bpf::ATTACH => Step::Attach,
+                _ => Step::Load,
+            };
             blame::error(interface.into(), step, failure.what, failure.cause)
         };
         let queues = nic.rx_queues.map_err(|unknown| {
@@ -73,13 +81,22 @@ impl Port {
             )
         })?;
         let in_pieces = options.in_pieces(nic.link.mtu.unwrap_or(0));
-        let mut program = Program::load(queues, options).map_err(blamed)?;
-        program.attach(ifindex, in_driver, in_pieces).map_err(blamed)?;
+        let mut program = Program::new(queues, options).map_err(blamed)?;
+        let tells = program.attach(ifindex, in_driver, in_pieces).map_err(blamed)?;
         let promiscuous = options.promiscuous.then(|| promiscuous(ifindex)).transpose().map_err(|cause| {
             blame::error(interface.into(), Step::Promiscuous, "make the interface promiscuous", cause)
         })?;
         let interface = interface.into();
-        Ok(Self { interface, ifindex, queues, in_driver, in_pieces, program, _promiscuous: promiscuous })
+        Ok(Self {
+            interface,
+            ifindex,
+            queues,
+            in_driver,
+            in_pieces,
+            tells,
+            program,
+            _promiscuous: promiscuous,
+        })
     }
 
     /// The interface's name.
@@ -99,8 +116,8 @@ impl Port {
 
     /// A queue of it, to be listened to in this mode.
     pub fn place(&self, queue: u32, mode: Mode) -> Place {
-        let (interface, ifindex, in_pieces) = (Arc::clone(&self.interface), self.ifindex, self.in_pieces);
-        Place { interface, ifindex, queue, mode, in_pieces }
+        let (interface, ifindex) = (Arc::clone(&self.interface), self.ifindex);
+        Place { interface, ifindex, queue, mode, in_pieces: self.in_pieces, tells: self.tells }
     }
 
     /// A socket that is bound to nothing yet, for whoever will read from it. Needs CAP_NET_RAW, with busy polling CAP_NET_ADMIN.

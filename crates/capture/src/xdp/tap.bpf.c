@@ -2,8 +2,10 @@
 // queue's AF_XDP socket. It never changes a frame.
 //
 // Needs clang and nothing else: the few definitions of the kernel's interface are written out below, each after
-// https://github.com/torvalds/linux/blob/v6.6/include/uapi/linux/bpf.h. Settings are constants that the loader writes, so
-// the verifier drops what is not asked for; a tap without filters costs two look-ups a frame.
+// https://github.com/torvalds/linux/blob/v6.6/include/uapi/linux/bpf.h. A tap without filters costs two look-ups a frame.
+//
+// There are four of it: for whole frames and for frames in several buffers, and of each one that writes down ahead of the frame
+// what the driver knows of it: when it came, and which VLAN tag was taken off. program.rs picks.
 //
 // Filters look at the outermost IP header, behind at most two VLAN tags. A later piece of a datagram has no ports and
 // passes --ports, since leaving it out would damage a datagram that was asked for.
@@ -27,6 +29,12 @@ enum { MAP_ARRAY = 2, MAP_PERCPU_ARRAY = 6, MAP_LPM_TRIE = 11, MAP_XSKMAP = 17, 
 
 static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
 static long (*const redirect_map)(void *map, u64 key, u64 flags) = (void *)51;
+static long (*const adjust_meta)(struct xdp_md *frame, int delta) = (void *)54;
+
+// Functions of the kernel that have no fixed number: bpf.rs puts the running kernel's in the place of these.
+// https://docs.kernel.org/networking/xdp-rx-metadata.html
+static int (*const rx_timestamp)(const struct xdp_md *frame, u64 *nanos) = (void *)0x70690001;
+static int (*const rx_vlan_tag)(const struct xdp_md *frame, u16 *type, u16 *tci) = (void *)0x70690002;
 
 #define SEC(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
@@ -66,13 +74,21 @@ struct {
     TYPE(value, struct tally);
 } TALLIES SEC(".maps");
 
-// One entry: not 0 from the moment on at which every queue has its socket. Frames before that are nobody's loss.
+// One entry. Written by program.rs, which relies on the order.
+struct settings {
+    u32 begun;         // not 0 once every queue has its socket; frames before that are nobody's loss
+    u32 others;        // what becomes of frames that go to no socket: XDP_PASS or XDP_DROP
+    u32 by_ports;      // whether filters are asked for
+    u32 by_nets;
+    u32 by_expression;
+};
+
 struct {
     UINT(type, MAP_ARRAY);
     UINT(max_entries, 1);
     TYPE(key, u32);
-    TYPE(value, u32);
-} BEGUN SEC(".maps");
+    TYPE(value, struct settings);
+} SETTINGS SEC(".maps");
 
 // A bit for each port, in network order as in the frame.
 struct {
@@ -97,11 +113,6 @@ struct {
     TYPE(key, struct net6);
     TYPE(value, u32);
 } NETS6 SEC(".maps");
-
-// Written by the loader before the program is verified.
-const volatile u32 OTHERS = XDP_PASS; // what becomes of frames that go to no socket
-const volatile u32 BY_PORTS = 0;
-const volatile u32 BY_NETS = 0;
 
 struct vlan {
     u16 tci;
@@ -159,29 +170,29 @@ INLINE int net6_asked(const u8 *address) {
     return map_lookup(&NETS6, &key) != 0;
 }
 
-INLINE int ipv4_asked(void *at, void *end) {
+INLINE int ipv4_asked(struct settings *by, void *at, void *end) {
     struct ipv4 *ip = at;
     if ((void *)(ip + 1) > end)
         return 0;
-    if (BY_NETS && !net4_asked(ip->from) && !net4_asked(ip->to))
+    if (by->by_nets && !net4_asked(ip->from) && !net4_asked(ip->to))
         return 0;
-    if (!BY_PORTS || (ip->fragment & BE16(0x1fff)))
+    if (!by->by_ports || (ip->fragment & BE16(0x1fff)))
         return 1;
     return ports_asked(ip->protocol, at + (ip->version_words & 15) * 4, end);
 }
 
-INLINE int ipv6_asked(void *at, void *end) {
+INLINE int ipv6_asked(struct settings *by, void *at, void *end) {
     struct ipv6 *ip = at;
     if ((void *)(ip + 1) > end)
         return 0;
-    if (BY_NETS && !net6_asked(ip->from) && !net6_asked(ip->to))
+    if (by->by_nets && !net6_asked(ip->from) && !net6_asked(ip->to))
         return 0;
-    if (!BY_PORTS || ip->next == 44) // a piece of a datagram
+    if (!by->by_ports || ip->next == 44) // a piece of a datagram
         return 1;
     return ports_asked(ip->next, ip + 1, end);
 }
 
-INLINE int asked(void *at, void *end) {
+INLINE int asked(struct settings *by, void *at, void *end) {
     struct ethernet *ethernet = at;
     if ((void *)(ethernet + 1) > end)
         return 0;
@@ -198,25 +209,59 @@ INLINE int asked(void *at, void *end) {
         at = vlan + 1;
     }
     if (type == BE16(0x0800))
-        return ipv4_asked(at, end);
+        return ipv4_asked(by, at, end);
     if (type == BE16(0x86dd))
-        return ipv6_asked(at, end);
+        return ipv6_asked(by, at, end);
     return 0;
 }
 
-INLINE int tap(struct xdp_md *frame) {
+// A place for a filter expression: program.rs puts its instructions here. Returns 0 for a frame that was not asked for. What it
+// does meanwhile must not be guessed at, or clang would leave the call out.
+static __attribute__((noinline)) int expression(struct xdp_md *frame) {
+    int asked = 1;
+    asm volatile("" : "+r"(asked) : "r"(frame));
+    return asked;
+}
+
+// What is written ahead of a frame. Read by umem.rs. The mark tells it from whatever lay there before.
+struct told {
+    u64 nanos;
+    u16 vlan_type, vlan_tci;
+    u32 mark;
+};
+
+INLINE void tell(struct xdp_md *frame) {
+    struct told know = {};
+    know.mark = 0x70697468;
+    if (rx_timestamp(frame, &know.nanos))
+        know.nanos = 0;
+    if (rx_vlan_tag(frame, &know.vlan_type, &know.vlan_tci))
+        know.vlan_type = know.vlan_tci = 0;
+    if (adjust_meta(frame, -(int)sizeof(struct told)))
+        return;
+    struct told *told = (void *)(long)frame->data_meta;
+    if ((void *)(told + 1) <= (void *)(long)frame->data)
+        *told = know;
+}
+
+INLINE int tap(struct xdp_md *frame, int tells) {
     u32 queue = frame->rx_queue_index, first = 0;
-    u32 *begun = map_lookup(&BEGUN, &first);
+    struct settings *by = map_lookup(&SETTINGS, &first);
     struct tally *tally = map_lookup(&TALLIES, &queue);
-    if (!begun || !*begun || !tally)
-        return OTHERS;
+    if (!by)
+        return XDP_PASS;
+    if (!by->begun || !tally)
+        return by->others;
     tally->seen++;
-    if ((BY_PORTS || BY_NETS) && !asked((void *)(long)frame->data, (void *)(long)frame->data_end)) {
+    if (((by->by_ports || by->by_nets) && !asked(by, (void *)(long)frame->data, (void *)(long)frame->data_end)) ||
+        (by->by_expression && !expression(frame))) {
         tally->filtered++;
-        return OTHERS;
+        return by->others;
     }
+    if (tells)
+        tell(frame);
     // With no socket at this index the helper returns what its flags say.
-    int verdict = redirect_map(&SOCKETS, queue, OTHERS);
+    int verdict = redirect_map(&SOCKETS, queue, by->others);
     if (verdict == XDP_REDIRECT)
         tally->to_socket++;
     else
@@ -224,9 +269,12 @@ INLINE int tap(struct xdp_md *frame) {
     return verdict;
 }
 
-SEC("xdp") int tap_whole(struct xdp_md *frame) { return tap(frame); }
+SEC("xdp") int tap_whole(struct xdp_md *frame) { return tap(frame, 0); }
+SEC("xdp") int tap_whole_told(struct xdp_md *frame) { return tap(frame, 1); }
 
-// The same for frames in several buffers, which a driver hands only to a program that says it knows of them.
-SEC("xdp.frags") int tap_pieces(struct xdp_md *frame) { return tap(frame); }
+// A driver hands frames in several buffers only to a program that says it knows of them.
+SEC("xdp.frags") int tap_pieces(struct xdp_md *frame) { return tap(frame, 0); }
+SEC("xdp.frags") int tap_pieces_told(struct xdp_md *frame) { return tap(frame, 1); }
 
+// The kernel's word for our licences: MIT is the one of the two that lets it call functions of its own.
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
