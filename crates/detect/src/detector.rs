@@ -100,6 +100,11 @@ impl Detector {
         }
     }
 
+    /// Goes on with another pool list: names that are met from here on are looked up in it.
+    pub fn take_pools(&mut self, pools: Arc<Pools>) {
+        self.mind.pools = pools;
+    }
+
     /// What was done so far.
     pub fn counters(&self) -> DetectCounters {
         DetectCounters { messages_full: self.messages.refusals(), ..self.counters }

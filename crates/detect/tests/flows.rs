@@ -352,6 +352,29 @@ fn an_answer_seen_first_names_who_asked() {
 }
 
 #[test]
+fn a_list_loaded_midway_counts_from_there_on() {
+    let mut line = Line::opened(80, Limits::default());
+    let ask = |line: &mut Line, name: &str| {
+        line.client(format!("GET / HTTP/1.1\r\nHost: {name}\r\n\r\n").as_bytes());
+    };
+    ask(&mut line, "pool.new.example");
+    let text = "domain,kind,coins,ports,source\nnew.example,pool,,,";
+    let pools = Pools::new(List::parse("mine.csv", text).expect("a list"));
+    line.detector.take_pools(Arc::new(pools));
+    ask(&mut line, "pool.supportxmr.com");
+    ask(&mut line, "pool.new.example");
+    let named: Vec<String> = line
+        .end()
+        .into_iter()
+        .filter_map(|event| match event.body {
+            Body::Named(sighting) => Some(sighting.name.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(named, ["pool.new.example"]);
+}
+
+#[test]
 fn a_pools_name_after_many_others_is_told() {
     let mut line = Line::opened(80, Limits::default());
     for n in 0..40 {

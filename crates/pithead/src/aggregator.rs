@@ -72,6 +72,12 @@ impl Aggregator {
         }
     }
 
+    /// Goes on with another pool list, as the pipelines do. A name that it does not hold any more is no longer told of, whoever
+    /// met it before.
+    pub fn take_pools(&mut self, pools: Arc<Pools>) {
+        self.pools = pools;
+    }
+
     /// Takes in one epoch's reports, one of each worker, and hands over its records in order.
     pub fn merge(&mut self, reports: Vec<Report>, sink: &mut dyn FnMut(Record)) {
         let mut events = Vec::new();

@@ -75,6 +75,11 @@ impl Pipeline {
         }
     }
 
+    /// Goes on with another pool list. Flows that are under way keep what they have shown.
+    pub fn take_pools(&mut self, pools: Arc<Pools>) {
+        self.detector.take_pools(pools);
+    }
+
     /// Takes a frame.
     pub fn on_frame(&mut self, frame: Frame<'_>) {
         let moved = self.clock.observe(frame.at);

@@ -8,11 +8,13 @@
 //! `minecraft` and `method` are why.
 
 mod entry;
+mod latest;
 mod list;
 mod lookup;
 mod reading;
 
 pub use entry::{Entry, Kind, PortRange};
+pub use latest::{Latest, Reader};
 pub use list::{List, MAX_ENTRIES};
 pub use lookup::Pools;
 pub use reading::Error;
