@@ -7,7 +7,9 @@
 mod chunk;
 #[allow(unsafe_code)]
 pub mod counting;
+pub mod plot;
 mod queues;
+pub mod rates;
 pub mod scale;
 mod stats;
 

@@ -21,6 +21,9 @@ struct Args {
     /// Seconds that it goes on after all flows have begun, in the traffic's own time
     #[arg(long, default_value_t = 3.0, value_name = "S")]
     seconds: f64,
+    /// Print the figures as a line of JSON
+    #[arg(long)]
+    json: bool,
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,10 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let [flows] = args.flows[..] else { return each(args) };
     let scale = scale::measure(flows, args.rate, Duration::from_secs_f64(args.seconds))?;
+    if args.json {
+        println!("{}", serde_json::to_string(&scale)?);
+        return Ok(());
+    }
     println!(
         "{flows} flows alive, {} tracked: {:.1} bytes a tracked flow, {:.3} Mpps, {} frames refused",
         scale.tracked,
@@ -56,6 +63,7 @@ fn each(args: &Args) -> Result<()> {
             "--seconds",
             &args.seconds.to_string(),
         ]);
+        command.args(args.json.then_some("--json"));
         let status = command.status().with_context(|| format!("{}: cannot be started", this.display()))?;
         if !status.success() {
             bail!("{flows} flows: {status}");
