@@ -6,6 +6,8 @@
 //! clock and no frame, and decides nothing: which events there are, and in which order, is settled before they come here.
 #![forbid(unsafe_code)]
 
+mod behind;
+mod capture;
 mod community;
 mod ends;
 mod eve;
@@ -17,6 +19,8 @@ mod stats;
 mod time;
 mod volatile;
 
+pub use behind::{Behind, Opener, QUEUE_RECORDS};
+pub use capture::{CaptureStats, NicAccount, QueueAccount};
 pub use community::community_id;
 pub use ends::Ends;
 pub use eve::{EveSink, json};

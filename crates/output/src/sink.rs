@@ -3,8 +3,8 @@
 //! A sink is called on the control thread only, so one that is slow holds up no worker.
 
 use std::fs::File;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use crate::eve::EveSink;
 use crate::record::Record;
@@ -33,20 +33,41 @@ pub enum Target {
     Stdout,
     /// A file. One that is there already is replaced.
     File(PathBuf),
+    /// A file that goes on where it ended: on a line of its own, should the last one have been torn.
+    Append(PathBuf),
 }
 
 /// Opens a sink.
 pub fn open(config: &Config) -> Result<Box<dyn Sink>, Error> {
     match config {
         Config::Eve(Target::Stdout) => Ok(Box::new(EveSink::new("standard output", io::stdout()))),
-        Config::Eve(Target::File(path)) => {
-            let target = path.display().to_string();
-            match File::create(path) {
-                Ok(file) => Ok(Box::new(EveSink::new(&target, file))),
-                Err(cause) => Err(Error::Open { target, cause }),
-            }
+        Config::Eve(Target::File(path)) => eve(path, File::create(path)),
+        Config::Eve(Target::Append(path)) => eve(path, append(path)),
+    }
+}
+
+fn eve(path: &Path, file: io::Result<File>) -> Result<Box<dyn Sink>, Error> {
+    let target = path.display().to_string();
+    match file {
+        Ok(file) => Ok(Box::new(EveSink::new(&target, file))),
+        Err(cause) => Err(Error::Open { target, cause }),
+    }
+}
+
+/// Opens a file to write on at its end.
+fn append(path: &Path) -> io::Result<File> {
+    // Reading is for the last byte alone, and pipes would wait for a writer of our own.
+    let regular = path.metadata().is_ok_and(|meta| meta.is_file());
+    let mut file = File::options().append(true).create(true).read(regular).open(path)?;
+    if regular && file.metadata()?.len() > 0 {
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
         }
     }
+    Ok(file)
 }
 
 /// Why a sink could not take a record.
@@ -104,6 +125,17 @@ mod tests {
             panic!("there is no such folder")
         };
         assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_file_goes_on_on_a_line_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("eve.json");
+        for (before, after) in [("", ""), ("whole\n", "whole\n"), ("torn", "torn\n")] {
+            std::fs::write(&path, before).unwrap();
+            open(&Config::Eve(Target::Append(path.clone()))).unwrap().flush().unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use pithead_detect::DetectCounters;
 use pithead_flow::{FragmentCounters, TableCounters};
 use pithead_wire::Discard;
 
+use crate::capture::CaptureStats;
+
 /// What became of the frames that were read. Each is in one place only, so the sums must meet: see [`Frames::unexplained`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Frames {
@@ -62,8 +64,10 @@ pub struct StatsRecord {
     pub version: String,
     /// How long it took.
     pub elapsed: Duration,
-    /// Capture files read.
-    pub files: u64,
+    /// Capture files read; `None` on live links.
+    pub files: Option<u64>,
+    /// The account of live links; `None` in a replay.
+    pub capture: Option<CaptureStats>,
     /// What became of the frames.
     pub frames: Frames,
     /// What happened in the flow tables.

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use pithead_detect::pools::{Entry, Pools};
 use pithead_detect::{App, Body, DetectCounters, Event, Mining, Oddities, Sighting, Where};
-use pithead_flow::{Direction, End, HostTable, Summary, TableCounters};
+use pithead_flow::{Direction, End, FragmentCounters, HostTable, Summary, TableCounters};
 use pithead_output::{
-    AlertRecord, Blocked, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord, NameSource,
-    Origin, Pool, Record, RecordBody, Signature, StatsRecord, Verdict,
+    AlertRecord, Blocked, CaptureStats, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord,
+    NameSource, Origin, Pool, Record, RecordBody, Signature, StatsRecord, Verdict,
 };
 use pithead_wire::Timestamp;
 
@@ -46,7 +46,13 @@ pub struct Aggregator {
     counters: Vec<Counters>,
     alerts: u64,
     now: Timestamp,
-    last_sequence: u64,
+    /// The account of live links, as it was told last.
+    capture: Option<CaptureStats>,
+    /// Events of a live link that wait for their turn.
+    held: Vec<Event>,
+    /// How far each worker of a live link has come, until its last report; a replay's workers keep the same time.
+    times: Vec<Option<Timestamp>>,
+    live: bool,
 }
 
 impl Aggregator {
@@ -68,7 +74,10 @@ impl Aggregator {
             counters: vec![Counters::default(); workers],
             alerts: 0,
             now: Timestamp::default(),
-            last_sequence: 0,
+            capture: None,
+            held: Vec::new(),
+            times: vec![Some(Timestamp::from_nanos(i64::MIN)); workers],
+            live: false,
         }
     }
 
@@ -76,6 +85,51 @@ impl Aggregator {
     /// met it before.
     pub fn take_pools(&mut self, pools: Arc<Pools>) {
         self.pools = pools;
+    }
+
+    /// An aggregator for so many workers on live links.
+    pub fn live(config: &Config, pools: Arc<Pools>, workers: usize) -> Self {
+        Self { live: true, ..Self::new(config, pools, Vec::new(), workers) }
+    }
+
+    /// Takes in a live worker's report. Its events wait until [`emit`](Self::emit): those of others may come before them.
+    pub fn absorb(&mut self, worker: usize, report: &mut Report) {
+        for mut event in report.events.drain(..) {
+            let name = report.interfaces.get(usize::from(event.flow.interface)).cloned().flatten();
+            event.flow.interface = self.interface(name);
+            self.held.push(event);
+        }
+        if let Some(table) = &mut self.hosts {
+            table.merge(&report.hosts);
+        }
+        self.counters[worker] = report.counters;
+        self.now = self.now.max(report.now);
+        self.times[worker] = (!report.last).then_some(report.now);
+    }
+
+    /// Hands over the events of live workers up to the time that all of those have reached that report, in the order of their times. Of those
+    /// for which `late` holds nothing is awaited.
+    pub fn emit(&mut self, late: impl Fn(usize) -> bool, sink: &mut dyn FnMut(Record)) {
+        let awaited = self.times.iter().enumerate().filter(|(worker, _)| !late(*worker));
+        let reached = awaited.filter_map(|(_, time)| *time).min();
+        let mut due: Vec<Event> = match reached {
+            Some(reached) => self.held.extract_if(.., |event| event.at <= reached).collect(),
+            None => std::mem::take(&mut self.held),
+        };
+        due.sort_by_key(|event| (event.at, rank(&event.body), event.cause, event.flow.id));
+        for event in due {
+            self.event(event, sink);
+        }
+    }
+
+    /// The number of an interface by its name: workers number those that they read from on their own.
+    fn interface(&mut self, name: Option<Arc<str>>) -> u16 {
+        let known = self.interfaces.iter().position(|known| *known == name);
+        let number = known.unwrap_or_else(|| {
+            self.interfaces.push(name);
+            self.interfaces.len() - 1
+        });
+        u16::try_from(number).unwrap_or(u16::MAX)
     }
 
     /// Takes in one epoch's reports, one of each worker, and hands over its records in order.
@@ -89,7 +143,6 @@ impl Aggregator {
                 self.opened = report.opened;
                 self.interfaces = report.interfaces;
                 self.now = report.now;
-                self.last_sequence = report.until;
             }
             events.extend(report.events);
             hosts.merge(&report.hosts);
@@ -104,7 +157,7 @@ impl Aggregator {
         }
     }
 
-    /// Says what is said at the end: hosts and statistics.
+    /// Says what is said at the end, and on live links in between: hosts and statistics.
     pub fn finish(&mut self, elapsed: Duration, sink: &mut dyn FnMut(Record)) {
         let at = self.now;
         let record = |body| Record { at, origin: Origin::default(), body };
@@ -124,7 +177,8 @@ impl Aggregator {
         let mut stats = StatsRecord {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             elapsed,
-            files: self.opened,
+            capture: self.capture.clone(),
+            files: (!self.live).then_some(self.opened),
             hosts: self
                 .hosts
                 .as_ref()
@@ -138,10 +192,31 @@ impl Aggregator {
             add_flows(&mut stats.flows, &counters.flows);
             add_detect(&mut stats.detect, &counters.detect);
             stats.flows_ended += counters.flows_ended;
-            stats.fragments = counters.fragments;
-            stats.jumps_back = counters.jumps_back;
+            if self.live {
+                add_fragments(&mut stats.fragments, &counters.fragments);
+                stats.jumps_back += counters.jumps_back;
+            } else {
+                // All of them see all of it.
+                stats.fragments = counters.fragments;
+                stats.jumps_back = counters.jumps_back;
+            }
         }
         stats
+    }
+
+    /// Takes in the account of live links, for the sums that come next.
+    pub fn set_capture(&mut self, capture: Option<CaptureStats>) {
+        self.capture = capture;
+    }
+
+    /// Events that live workers gave up for want of room.
+    pub fn events_dropped(&self) -> u64 {
+        self.counters.iter().map(|counters| counters.events_dropped).sum()
+    }
+
+    /// Frames that live workers have told of.
+    pub fn frames_read(&self) -> u64 {
+        self.counters.iter().map(|counters| counters.frames.read).sum()
     }
 
     /// How much had to be forgotten for want of room: names, and what is remembered of flows between their events.
@@ -151,15 +226,20 @@ impl Aggregator {
     }
 
     fn event(&mut self, event: Event, sink: &mut dyn FnMut(Record)) {
-        let Event { cause, at, flow, app, body } = event;
+        let Event { mut cause, at, flow, app, body } = event;
+        let number = (!self.live).then_some(cause.number);
+        if self.live {
+            // Nobody could find a frame of a link by its number again.
+            cause.number = 0;
+        }
         let interface = self.interfaces.get(usize::from(flow.interface)).cloned().flatten();
-        let origin = Origin { file: self.file(cause.sequence), interface, number: Some(cause.number) };
+        let origin = Origin { file: self.file(cause.sequence), interface, number };
         let body = match body {
             Body::Alert(mining) => {
                 let pool = self.pool(&flow, &mining);
                 self.alerted.put(flow.id, pool.clone());
                 self.alerts += 1;
-                let verdict = Verdict::Session(self.with_coin(mining, &pool));
+                let verdict = Verdict::Session(self.told_of(mining, Some(&pool)));
                 let signature = Signature::of(&verdict);
                 RecordBody::Alert(Box::new(AlertRecord { flow, app, verdict, pool: Some(pool), signature }))
             }
@@ -170,10 +250,7 @@ impl Aggregator {
                     self.alerted.remove(&flow.id);
                     self.spoken.remove(&flow.id);
                 }
-                let verdict = mining.map(|mining| match &pool {
-                    Some(pool) => Verdict::Session(self.with_coin(mining, pool)),
-                    None => Verdict::Session(mining),
-                });
+                let verdict = mining.map(|mining| Verdict::Session(self.told_of(mining, pool.as_ref())));
                 RecordBody::Flow(Box::new(FlowRecord { flow, app, end, verdict, pool, oddities }))
             }
             Body::Named(sighting) => {
@@ -263,6 +340,18 @@ impl Aggregator {
         }
     }
 
+    /// What was found, as it is told.
+    fn told_of(&self, mining: Box<Mining>, pool: Option<&Pool>) -> Box<Mining> {
+        let mut mining = match pool {
+            Some(pool) => self.with_coin(mining, pool),
+            None => mining,
+        };
+        if self.live {
+            mining.evidence.frame = 0;
+        }
+        mining
+    }
+
     /// The coin, where neither the wallet nor the session told it but the pool's name does.
     fn with_coin(&self, mut mining: Box<Mining>, pool: &Pool) -> Box<Mining> {
         if mining.facts.coin.is_none() {
@@ -349,6 +438,16 @@ const fn add_flows(sum: &mut TableCounters, more: &TableCounters) {
     sum.flows += more.flows;
     sum.packets += more.packets;
     sum.refused += more.refused;
+}
+
+const fn add_fragments(sum: &mut FragmentCounters, more: &FragmentCounters) {
+    sum.received += more.received;
+    sum.completed += more.completed;
+    sum.expired += more.expired;
+    sum.evicted += more.evicted;
+    sum.overlaps += more.overlaps;
+    sum.conflicts += more.conflicts;
+    sum.invalid += more.invalid;
 }
 
 const fn add_detect(sum: &mut DetectCounters, more: &DetectCounters) {

@@ -1,6 +1,8 @@
 //! The command line.
 
 use std::path::PathBuf;
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
@@ -27,6 +29,9 @@ pub struct Cli {
 pub enum Command {
     /// Read capture files and name the miners in them
     Replay(ReplayArgs),
+    /// Watch live links and name the miners on them
+    #[cfg(target_os = "linux")]
+    Tap(Box<TapArgs>),
     /// Replay every capture of a folder and compare with the NAME.expected.jsonl beside it
     Verify(VerifyArgs),
     /// List the mining protocols that can be recognised
@@ -94,6 +99,82 @@ pub struct ReplayArgs {
     /// Frames handed on at a time; the events never depend on it
     #[arg(long, hide = true, default_value_t = pithead_capture::BATCH_FRAMES, value_name = "N")]
     pub batch: usize,
+}
+
+/// Arguments of `tap`.
+#[cfg(target_os = "linux")]
+#[derive(Args, Debug)]
+pub struct TapArgs {
+    /// Interfaces to listen on, such as the two fibres of an optical tap
+    #[arg(required = true, value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+    /// Write events (EVE JSON) to this file, at its end; - is standard output, which then carries nothing else. SIGHUP opens it anew
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub eve: Option<PathBuf>,
+    /// How frames come; fails where it cannot be [default: the best that works]
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeArg>,
+    /// Worker threads; each takes every so many-th queue of every interface [default: one a queue]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+    /// Cores for the workers, such as 2,4-7; none pins nothing [default: all, the NIC's own first]
+    #[arg(long, value_name = "LIST|none")]
+    pub cores: Option<String>,
+    /// End after so long, such as 90s, 15m or 2h
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::length_of_time)]
+    pub duration: Option<Duration>,
+    /// End after so many frames, or a few more
+    #[arg(long, value_name = "FRAMES")]
+    pub stop_after: Option<u64>,
+    /// Time between two stats events
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = crate::commands::length_of_time)]
+    pub stats_every: Duration,
+    /// Only TCP and UDP with one of these ports
+    #[arg(long, value_name = "PORT,...", value_delimiter = ',')]
+    pub ports: Vec<u16>,
+    /// Only frames from or to these networks
+    #[arg(long, value_name = "CIDR,...", value_delimiter = ',')]
+    pub nets: Vec<String>,
+    /// What becomes of frames that are not taken: on a port that this host uses itself they must pass
+    #[arg(long, value_enum, default_value = "pass")]
+    pub others: OthersArg,
+    /// Do the driver's work in the workers instead of in interrupts
+    #[arg(long)]
+    pub busy_poll: bool,
+    /// Tell of every flow at its end, not only of those that mine
+    #[arg(long)]
+    pub flows: bool,
+    /// Tell what each host of ours sent and received, with every stats event
+    #[arg(long)]
+    pub hosts: bool,
+    /// Say nothing but errors and warnings
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Settings and networks.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How frames come.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ModeArg {
+    /// The NIC writes into our memory
+    ZeroCopy,
+    /// The driver hands frames over, copied once
+    Native,
+    /// The kernel does, behind the driver; works everywhere
+    Skb,
+}
+
+/// What becomes of frames that are not taken.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OthersArg {
+    /// They go on to this host's network stack
+    Pass,
+    /// They end there, as is right for the port of a tap
+    Drop,
 }
 
 /// Arguments of `verify`.

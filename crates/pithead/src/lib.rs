@@ -11,6 +11,8 @@ mod columns;
 pub mod commands;
 pub mod config;
 mod expect;
+#[cfg(target_os = "linux")]
+mod live;
 mod names;
 mod pipeline;
 mod recent;

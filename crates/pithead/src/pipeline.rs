@@ -13,7 +13,7 @@ use pithead_detect::{Anchors, Detector, Event, Limits};
 use pithead_flow::{
     Clock, Direction, Flow, FlowTable, FragmentLimits, Fragments, HostStats, Moved, Sighting, Timeouts, owner,
 };
-use pithead_wire::{self as wire, Checksums, Decoded, Discard, Fragment, Packet, Transport};
+use pithead_wire::{self as wire, Checksums, Decoded, Discard, Fragment, Packet, Timestamp, Transport};
 
 use crate::report::Report;
 
@@ -117,8 +117,31 @@ impl Pipeline {
         self.take_ended();
     }
 
+    /// Moves time on where no frame does: a link may be silent.
+    pub fn on_time(&mut self, now: Timestamp) {
+        let moved = self.clock.observe(now);
+        if moved != Moved::Within {
+            self.flows.tick(moved, &self.clock);
+            self.take_ended();
+        }
+    }
+
+    /// Gives up the newest events beyond so many since the last report, and counts them.
+    pub fn keep_events(&mut self, most: usize) {
+        let surplus = self.report.events.len().saturating_sub(most);
+        if surplus > 0 {
+            self.report.events.truncate(most);
+            self.report.counters.events_dropped += surplus as u64;
+        }
+    }
+
     /// Hands over what has happened since the last report.
     pub fn report(&mut self, until: u64, last: bool) -> Report {
+        Report { last, ..self.exchange(Report::new(), until) }
+    }
+
+    /// The same, going on with `empty`, a report in which nothing is noted yet.
+    pub fn exchange(&mut self, empty: Report, until: u64) -> Report {
         let counters = &mut self.report.counters;
         counters.flows = self.flows.counters();
         counters.detect = self.detector.counters();
@@ -126,9 +149,9 @@ impl Pipeline {
         counters.fragments = *self.fragments.counters();
         counters.frames.refused = counters.flows.refused;
         counters.frames.in_flows = counters.flows.packets;
-        let fresh = Report { counters: *counters, ..Report::new() };
+        let fresh = Report { counters: *counters, ..empty };
         let mut report = std::mem::replace(&mut self.report, fresh);
-        (report.until, report.last, report.now) = (until, last, self.clock.now());
+        (report.until, report.now) = (until, self.clock.now());
         report
     }
 

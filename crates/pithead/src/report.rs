@@ -48,14 +48,21 @@ pub struct Counters {
     pub detect: DetectCounters,
     /// How often the clock of the frames went back; the same on every worker.
     pub jumps_back: u64,
+    /// Events that were given up, the newest first, because nobody had taken the report in time. A replay waits instead.
+    pub events_dropped: u64,
 }
 
 impl Report {
     /// An empty report.
     pub fn new() -> Self {
+        Self::with_hosts(usize::MAX)
+    }
+
+    /// An empty report with room for so many hosts; what others do is summed in one row.
+    pub fn with_hosts(hosts: usize) -> Self {
         Self {
             events: Vec::new(),
-            hosts: HostTable::new(usize::MAX),
+            hosts: HostTable::new(hosts),
             files: Vec::new(),
             opened: 0,
             interfaces: Vec::new(),
@@ -65,6 +72,17 @@ impl Report {
             errors: Vec::new(),
             last: false,
         }
+    }
+
+    /// Empties it, and keeps its memory for what will be noted next.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.hosts.clear();
+        self.files.clear();
+        self.interfaces.clear();
+        self.errors.clear();
+        (self.until, self.last, self.now, self.opened) = (0, false, Timestamp::default(), 0);
+        self.counters = Counters::default();
     }
 }
 

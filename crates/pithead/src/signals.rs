@@ -1,15 +1,24 @@
-//! What to do when somebody asks the program to end.
+//! What to do when somebody asks the program to end, or to open its outputs anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 
-/// Waits for SIGINT and SIGTERM, until it is dropped. The first asks for an orderly end; another ends the program at once.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// An orderly end: SIGINT or SIGTERM, for the first time.
+    End,
+    /// To open the outputs anew: SIGHUP.
+    Reopen,
+}
+
+/// Waits for signals, until it is dropped. The first SIGINT or SIGTERM asks for an orderly end; another ends the program at once.
 #[derive(Debug)]
 pub(crate) struct Watch {
     first: Arc<AtomicI32>,
@@ -17,16 +26,19 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins to wait; calls `stop` at the first signal.
-    pub(crate) fn new(stop: impl Fn() + Send + 'static) -> Result<Self> {
-        let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot wait for signals")?;
+    /// Begins to wait; `obey` is called with what is asked for. SIGHUP is left alone where the program has nothing to open anew.
+    pub(crate) fn new(reopens: bool, obey: impl Fn(Order) + Send + 'static) -> Result<Self> {
+        let awaited: &[_] = if reopens { &[SIGINT, SIGTERM, SIGHUP] } else { &[SIGINT, SIGTERM] };
+        let mut signals = Signals::new(awaited).context("cannot wait for signals")?;
         let handle = signals.handle();
         let first = Arc::new(AtomicI32::new(0));
         let noted = first.clone();
         let wait = move || {
             for signal in &mut signals {
-                if noted.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                    stop();
+                if signal == SIGHUP {
+                    obey(Order::Reopen);
+                } else if noted.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                    obey(Order::End);
                 } else {
                     // As if nobody had waited. It cannot fail for these two.
                     let _ = emulate_default_handler(signal);
@@ -37,7 +49,7 @@ impl Watch {
         Ok(Self { first, handle })
     }
 
-    /// The first signal, if one has come.
+    /// The first signal that asked for the end, if one has come.
     pub(crate) fn signal(&self) -> Option<Signal> {
         Some(self.first.load(Ordering::SeqCst)).filter(|signal| *signal != 0).map(Signal)
     }

@@ -134,7 +134,14 @@ struct Shares {
 struct Evidence<'a> {
     text: &'a str,
     direction: &'static str,
-    frame: u64,
+    /// Frames of a live link have no number by which anybody could find them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<u64>,
+}
+
+/// The number of a frame in its file, which counts from 1; 0 is one that has none.
+fn numbered(frame: u64) -> Option<u64> {
+    Some(frame).filter(|frame| *frame > 0)
 }
 
 impl<'a> Mining<'a> {
@@ -184,7 +191,7 @@ impl<'a> Mining<'a> {
             evidence: Some(Evidence {
                 text: &mining.evidence.text,
                 direction: towards(mining.evidence.direction, mining.client),
-                frame: mining.evidence.frame,
+                frame: numbered(mining.evidence.frame),
             }),
             ..Self::default()
         }
@@ -194,7 +201,11 @@ impl<'a> Mining<'a> {
         Self {
             blocked_by: Some(if blocked.reset { "reset" } else { "silence" }),
             // The name came with the answer of DNS.
-            evidence: Some(Evidence { text: &blocked.name, direction: "to_client", frame: blocked.frame }),
+            evidence: Some(Evidence {
+                text: &blocked.name,
+                direction: "to_client",
+                frame: numbered(blocked.frame),
+            }),
             ..Self::default()
         }
     }

@@ -4,6 +4,7 @@
 //! out: no field is ever empty to say so. Everything of our own is in one object, `mining`, but for what Suricata has no
 //! word for at all (`anomalies`, `host`, and what `stats` counts).
 
+mod capture;
 mod envelope;
 mod flow;
 mod mining;

@@ -8,6 +8,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::Number;
 
+use super::capture::Capture;
 use super::flow::Anomalies;
 use super::number::rounded;
 use crate::record::HostRecord;
@@ -61,7 +62,10 @@ pub(super) struct Stats<'a> {
     version: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<Number>,
-    files: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capture: Option<Capture<'a>>,
     frames: Frames,
     flows: Flows,
     fragments: Fragments,
@@ -80,6 +84,7 @@ impl<'a> Stats<'a> {
             // Milliseconds are as much as anyone can compare.
             seconds: rounded(stats.elapsed.as_millis() as f64 / 1_000.0),
             files: stats.files,
+            capture: stats.capture.as_ref().map(Capture::new),
             frames: Frames::new(&stats.frames),
             flows: Flows {
                 begun: stats.flows.flows,

@@ -7,8 +7,8 @@ use pithead_detect::pools::Kind;
 use pithead_detect::{App, DetectCounters, Evidence, Facts, Mining, Oddities, Shares, Stage, Where};
 use pithead_flow::{Direction, End, FragmentCounters, HostStats, State, Summary, TableCounters};
 use pithead_output::{
-    AlertRecord, Blocked, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord, NameSource,
-    Origin, Pool, Record, RecordBody, Signature, StatsRecord, Verdict,
+    AlertRecord, Blocked, CaptureStats, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord,
+    NameSource, NicAccount, Origin, Pool, QueueAccount, Record, RecordBody, Signature, StatsRecord, Verdict,
 };
 use pithead_wire::{Flags, Tags, Timestamp};
 
@@ -41,6 +41,9 @@ pub(crate) fn all() -> Vec<(&'static str, Record)> {
         ("host, the others", host(None)),
         ("stats", stats(Some(HostCounters { known: 212, refused: 0 }))),
         ("stats, hosts not counted", stats(None)),
+        ("stats of a tap", tapped()),
+        ("stats of a tap, under way", under_way()),
+        ("stats of a tap, not all known", tapping()),
     ]
 }
 
@@ -179,7 +182,8 @@ fn stats(hosts: Option<HostCounters>) -> Record {
     let stats = StatsRecord {
         version: "0.1.0".into(),
         elapsed: Duration::from_micros(41_700),
-        files: 1,
+        files: Some(1),
+        capture: None,
         frames: Frames {
             read: 1_000,
             bytes: 655_360,
@@ -200,6 +204,62 @@ fn stats(hosts: Option<HostCounters>) -> Record {
         jumps_back: 0,
     };
     Record { origin: Origin::default(), ..record(RecordBody::Stats(Box::new(stats))) }
+}
+
+/// The last word of a tap on one queue.
+fn tapped() -> Record {
+    let Record { body: RecordBody::Stats(stats), .. } = stats(None) else { panic!("they are sums") };
+    let queue = QueueAccount {
+        interface: "eth1".into(),
+        queue: 0,
+        mode: "native",
+        seen: Some(1_100),
+        to_sockets: Some(1_060),
+        no_socket: Some(0),
+        filtered: Some(40),
+        received: Some(1_000),
+        rx_dropped: Some(60),
+        rx_ring_full: Some(0),
+        invalid: Some(0),
+        fill_ring_empty: Some(60),
+    };
+    let nic = NicAccount {
+        interface: "eth1".into(),
+        received: Some(1_103),
+        missed: Some(3),
+        no_buffer: Some(0),
+        fifo: Some(0),
+        over: Some(0),
+        dropped: Some(0),
+        crc: Some(0),
+        length: Some(0),
+    };
+    let capture =
+        CaptureStats { queues: vec![queue], nics: vec![nic], read: 1_000, events_dropped: 0, closed: true };
+    let stats = StatsRecord { files: None, capture: Some(capture), ..*stats };
+    Record { origin: Origin::default(), ..record(RecordBody::Stats(Box::new(stats))) }
+}
+
+/// The same while frames come, from a kernel that keeps no count of what was dropped, and a NIC that tells nothing.
+fn tapping() -> Record {
+    let Record { body: RecordBody::Stats(mut stats), .. } = tapped() else { panic!("they are sums") };
+    let capture = stats.capture.as_mut().unwrap();
+    capture.closed = false;
+    capture.queues[0].to_sockets = Some(1_064);
+    let unknown = QueueAccount { queue: 1, rx_dropped: None, ..capture.queues[0].clone() };
+    capture.queues.push(unknown);
+    capture.nics = vec![NicAccount { interface: "eth1".into(), ..NicAccount::default() }];
+    Record { origin: Origin::default(), ..record(RecordBody::Stats(stats)) }
+}
+
+/// The same while frames come.
+fn under_way() -> Record {
+    let Record { body: RecordBody::Stats(mut stats), .. } = tapped() else { panic!("they are sums") };
+    let capture = stats.capture.as_mut().unwrap();
+    capture.closed = false;
+    capture.queues[0].to_sockets = Some(1_064);
+    capture.queues[0].seen = Some(1_104);
+    Record { origin: Origin::default(), ..record(RecordBody::Stats(stats)) }
 }
 
 fn record(body: RecordBody) -> Record {

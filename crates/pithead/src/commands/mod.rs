@@ -6,6 +6,8 @@ mod dialects;
 mod doctor;
 mod generate;
 mod replay;
+#[cfg(target_os = "linux")]
+mod tap;
 mod verify;
 
 use std::io::{ErrorKind, Write};
@@ -20,6 +22,9 @@ use crate::cache;
 use crate::cli::{ChecksumsArg, Command, Common};
 use crate::config::{Config, home_nets};
 
+#[cfg(target_os = "linux")]
+pub(crate) use tap::length_of_time;
+
 /// Exit status when events differ from those expected.
 const DIFFERENT: u8 = 3;
 
@@ -30,6 +35,8 @@ const DIFFERENT: u8 = 3;
 pub fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Replay(args) => replay::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Tap(args) => tap::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Dialects(args) => dialects::run(&args),
         Command::Check(args) => check::run(&args),

@@ -49,7 +49,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     let mut go_on = true;
     let stop = Stop::new();
     let asked = stop.clone();
-    let watch = Watch::new(move || asked.now())?;
+    let watch = Watch::new(false, move |_| asked.now())?;
     let workers = run::workers(args.workers, &args.files);
     let outcome =
         run::replay(&tools, &args.files, workers, args.batch.max(1), &stop, &mut show, &mut |record| {
@@ -161,7 +161,7 @@ fn open(path: &Path) -> Result<Box<dyn Sink>> {
 }
 
 /// Prints the summary: to standard output, unless that carries events; then to a terminal only.
-fn say(text: &str, stdout_is_taken: bool) -> Result<()> {
+pub(super) fn say(text: &str, stdout_is_taken: bool) -> Result<()> {
     if !stdout_is_taken {
         super::print(text)?;
     } else if std::io::stderr().is_terminal() {

@@ -1,0 +1,265 @@
+//! Live links put together: pinned workers, and one control thread that merges what they report and writes it out.
+//!
+//! ```text
+//! source ─▶ Worker (thread, pinned) ══ full reports ══▶ Control (this thread) ─▶ Aggregator ─▶ sinks, each behind its queue
+//!                                   ◀═ emptied ones ══
+//! ```
+//!
+//! Workers wait for nobody. The control thread wakes ten times a second, takes what has come, keeps the account of the links, and looks
+//! whether it is time to end.
+
+mod exchange;
+mod links;
+mod worker;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use core_affinity::CoreId;
+use crossbeam::channel::{Receiver, RecvTimeoutError};
+use pithead_capture::PacketSource;
+use pithead_output::{Behind, CaptureStats, Record, StatsRecord};
+
+use self::exchange::{Inbox, pair};
+pub(crate) use self::links::Links;
+use self::worker::{TICK, Worker};
+use crate::aggregator::Aggregator;
+use crate::pipeline::Pipeline;
+use crate::report::Report;
+use crate::run::Tools;
+use crate::signals::Order;
+
+/// A worker that has reported nothing for so long is not awaited before events of others are told.
+const LATE: Duration = Duration::from_secs(1);
+
+/// When to end by itself, and how often to give account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// After so long.
+    pub(crate) duration: Option<Duration>,
+    /// After so many frames, or a few more.
+    pub(crate) frames: Option<u64>,
+    /// Time between two `stats` events.
+    pub(crate) stats_every: Duration,
+}
+
+/// What frames come from, as far as the control thread has to do with it.
+pub(crate) trait Taps {
+    /// What became of the frames so far, but for what workers told.
+    fn account(&mut self) -> Option<CaptureStats>;
+
+    /// Lets no more frames come. Those that have come can still be read.
+    fn stop(&mut self);
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) stats: StatsRecord,
+    /// What went wrong so that not all was seen.
+    pub(crate) errors: Vec<String>,
+}
+
+/// One worker as the control thread knows it.
+struct Seat {
+    inbox: Inbox,
+    thread: Option<JoinHandle<()>>,
+    heard: Instant,
+    last: bool,
+}
+
+/// The control thread's affairs.
+pub(crate) struct Control<'a> {
+    aggregator: Aggregator,
+    seats: Vec<Seat>,
+    taps: &'a mut dyn Taps,
+    sinks: &'a mut [Behind],
+    note: &'a mut dyn FnMut(&Record),
+    limits: Limits,
+    started: Instant,
+    /// When the next sums are due.
+    sums: Instant,
+    ending: Arc<AtomicBool>,
+    errors: Vec<String>,
+}
+
+impl<'a> Control<'a> {
+    /// Starts a worker for each source, on the core beside it.
+    pub(crate) fn start(
+        tools: &Tools,
+        sources: Vec<(Box<dyn PacketSource>, Option<CoreId>)>,
+        limits: Limits,
+        taps: &'a mut dyn Taps,
+        sinks: &'a mut [Behind],
+        note: &'a mut dyn FnMut(&Record),
+    ) -> Result<Self> {
+        let aggregator = Aggregator::live(&tools.config, tools.pools.clone(), sources.len());
+        let settings = Arc::new(tools.config.settings.clone());
+        let ending = Arc::new(AtomicBool::new(false));
+        let started = Instant::now();
+        let mut seats = Vec::new();
+        for (number, (source, core)) in sources.into_iter().enumerate() {
+            let hosts = tools.config.max_hosts;
+            let (outbox, inbox) = pair(hosts);
+            // Each worker is shown its own frames only, so all of them are its own.
+            let mut pipeline = Pipeline::new(settings.clone(), &tools.anchors, tools.pools.clone(), 0, 1);
+            // The first report holds no more hosts than the others.
+            drop(pipeline.exchange(Report::with_hosts(hosts), 0));
+            let worker = Worker { source, pipeline, outbox, ending: ending.clone() };
+            let run = move || {
+                if let Some(core) = core {
+                    core_affinity::set_for_current(core);
+                }
+                worker.run();
+            };
+            let thread = thread::Builder::new()
+                .name(format!("worker {number}"))
+                .spawn(run)
+                .context("cannot start a worker's thread; allow more of them (ulimit -u)")?;
+            seats.push(Seat { inbox, thread: Some(thread), heard: started, last: false });
+        }
+        let sums = started + limits.stats_every;
+        let errors = Vec::new();
+        Ok(Self { aggregator, seats, taps, sinks, note, limits, started, sums, ending, errors })
+    }
+
+    /// Goes on until it is told to end, or has reason to, and everything has been told.
+    pub(crate) fn run(mut self, orders: &Receiver<Order>) -> Outcome {
+        loop {
+            match orders.recv_timeout(TICK) {
+                Ok(Order::End) => self.end(),
+                Ok(Order::Reopen) => self.sinks.iter().for_each(Behind::reopen),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(TICK),
+            }
+            self.collect();
+            self.attend();
+            if self.seats.iter().all(|seat| seat.last) {
+                return self.close();
+            }
+        }
+    }
+
+    /// Takes what has come, and tells what is due.
+    fn collect(&mut self) {
+        let now = Instant::now();
+        for (number, seat) in self.seats.iter_mut().enumerate() {
+            // Looked at first: what a thread that is gone has left behind is all there.
+            let gone = seat.thread.as_ref().is_none_or(JoinHandle::is_finished);
+            while let Some(mut report) = seat.inbox.receive() {
+                seat.heard = now;
+                seat.last |= report.last;
+                self.errors.extend(report.errors.drain(..).inspect(|error| crate::commands::complain(error)));
+                self.aggregator.absorb(number, &mut report);
+                seat.inbox.give_back(report);
+            }
+            if gone && !seat.last {
+                seat.last = true;
+                let said = seat.thread.take().and_then(|thread| thread.join().err());
+                let error = format!(
+                    "worker {number} stopped: {}; this is a bug, please report it",
+                    words(said.as_deref())
+                );
+                crate::commands::complain(&error);
+                self.errors.push(error);
+            }
+        }
+        let seats = &self.seats;
+        let late = |number: usize| {
+            seats.get(number).is_none_or(|seat| seat.last || now.duration_since(seat.heard) > LATE)
+        };
+        let mut told = Told { sinks: self.sinks, note: self.note };
+        self.aggregator.emit(late, &mut |record| told.tell(record));
+        self.sinks.iter().for_each(Behind::flush);
+    }
+
+    /// Looks whether it is time for something.
+    fn attend(&mut self) {
+        for sink in &*self.sinks {
+            if let Some(trouble) = sink.trouble() {
+                crate::commands::warn(&trouble);
+            }
+        }
+        if Instant::now() >= self.sums && !self.ending.load(Ordering::Relaxed) {
+            self.sums += self.limits.stats_every;
+            self.give_account(false);
+        }
+        let over = self.limits.duration.is_some_and(|duration| self.started.elapsed() >= duration);
+        let enough = self.limits.frames.is_some_and(|frames| self.aggregator.frames_read() >= frames);
+        let unheard = self.sinks.iter().any(Behind::is_closed);
+        // A worker that is gone sees nothing more, so its frames would pass unseen from here on.
+        let broken = self.seats.iter().any(|seat| seat.last);
+        if over || enough || unheard || broken {
+            self.end();
+        }
+    }
+
+    /// Lets no more frames come; the workers read what has come, and end.
+    fn end(&mut self) {
+        if !self.ending.load(Ordering::Relaxed) {
+            self.taps.stop();
+            self.ending.store(true, Ordering::Release);
+        }
+    }
+
+    /// Tells the sums: hosts and statistics.
+    fn give_account(&mut self, closed: bool) {
+        let account = self.taps.account();
+        let capture = account.map(|account| CaptureStats {
+            read: self.aggregator.frames_read(),
+            events_dropped: self.aggregator.events_dropped(),
+            closed,
+            ..account
+        });
+        if let Some(missing) =
+            capture.as_ref().and_then(CaptureStats::unexplained).filter(|missing| *missing > 0)
+        {
+            crate::commands::warn(&format!(
+                "{missing} frames are unexplained: the counters of a link do not add up"
+            ));
+        }
+        self.aggregator.set_capture(capture);
+        let mut told = Told { sinks: self.sinks, note: self.note };
+        self.aggregator.finish(self.started.elapsed(), &mut |record| told.tell(record));
+    }
+
+    /// All workers have ended: what is held is told, then the last sums.
+    fn close(mut self) -> Outcome {
+        let mut told = Told { sinks: self.sinks, note: self.note };
+        self.aggregator.emit(|_| true, &mut |record| told.tell(record));
+        self.give_account(true);
+        for seat in &mut self.seats {
+            if let Some(thread) = seat.thread.take() {
+                // It has made its last report, so it is about to return.
+                let _ = thread.join();
+            }
+        }
+        Outcome { stats: self.aggregator.stats(self.started.elapsed()), errors: self.errors }
+    }
+}
+
+/// Where records go.
+struct Told<'s> {
+    sinks: &'s [Behind],
+    note: &'s mut dyn FnMut(&Record),
+}
+
+impl Told<'_> {
+    fn tell(&mut self, record: Record) {
+        (self.note)(&record);
+        let record = Arc::new(record);
+        self.sinks.iter().for_each(|sink| sink.write(&record));
+    }
+}
+
+/// What a panic said.
+fn words(said: Option<&(dyn Any + Send)>) -> &str {
+    let said = said.and_then(|said| {
+        said.downcast_ref::<String>().map(String::as_str).or_else(|| said.downcast_ref::<&str>().copied())
+    });
+    said.unwrap_or("it ended without a word")
+}
