@@ -14,12 +14,13 @@
 //! and the rings are empty.
 //!
 //! Nothing is ever sent. Unsafe code is layered, each file needing only those before: `syscall`, `mmap`, `ring` (index
-//! arithmetic), `umem` (who owns which chunk).
+//! arithmetic), `umem` (memory for frames), `exchange` (who owns which chunk).
 
 mod blame;
 mod bpf;
 #[doc(hidden)]
 pub mod double;
+mod exchange;
 #[doc(hidden)]
 pub mod flood;
 mod mmap;
@@ -31,6 +32,7 @@ mod queue;
 mod ring;
 mod source;
 mod syscall;
+mod told;
 mod umem;
 
 pub use open::{Account, Control, Tap, open};

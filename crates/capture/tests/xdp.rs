@@ -199,6 +199,45 @@ fn only_what_was_asked_for_is_received() {
     });
 }
 
+/// Has every frame that leaves `va` be given a tag that the kernel keeps beside it.
+fn tags_are_pushed() -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let object = folder.path().join("vlan.o");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vlan.bpf.c");
+    let done = |command: &mut Command| command.status().is_ok_and(|status| status.success());
+    done(Command::new("clang").args(["-O2", "-target", "bpf", "-c", source, "-o"]).arg(&object))
+        && done(Command::new("tc").args(["qdisc", "add", "dev", "va", "clsact"]))
+        && done(
+            Command::new("tc")
+                .args(["filter", "add", "dev", "va", "egress", "bpf", "da", "obj"])
+                .arg(&object)
+                .args(["sec", "classifier"]),
+        )
+}
+
+#[test]
+fn a_vlan_tag_that_was_taken_off_is_put_back() {
+    in_namespace("a_vlan_tag_that_was_taken_off_is_put_back", || {
+        pair(1, 1500);
+        if !tags_are_pushed() {
+            println!("skipped: a_vlan_tag_that_was_taken_off_is_put_back: needs tc with BPF, and clang");
+            return;
+        }
+        let mut tap = open(&in_mode(Mode::Native));
+        send(1, 100, 1);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let frame = loop {
+            assert!(Instant::now() < deadline, "no frame came");
+            let batch = tap.sources[0].next_batch().unwrap().unwrap();
+            let found = batch.frames().find(|frame| frame.bytes[..6] == [2, 0, 0, 0, 0, 0x99]);
+            if let Some(frame) = found {
+                break frame.bytes.to_vec();
+            }
+        };
+        assert_eq!((&frame[12..18], frame.len()), (&[0x81, 0, 0, 5, 8, 0][..], 46 + 100));
+    });
+}
+
 fn jumbo_frames_arrive_whole(mode: Mode) {
     pair(1, 9000);
     let mut tap = open(&in_mode(mode));

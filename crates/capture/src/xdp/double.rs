@@ -8,13 +8,14 @@
 use std::{io, os::unix::net::UnixStream, sync::Arc};
 
 use super::{
+    exchange::Exchange,
     mmap::Mapping,
     options::{HEADROOM, Mode, Options},
     port::Place,
     queue::Queue,
     ring::{Consumer, Descriptor, Producer},
     syscall::Layout,
-    umem::{Exchange, Umem},
+    umem::Umem,
 };
 
 /// Where the parts of a ring lie here: the indices on lines of their own, as in the kernel.
@@ -108,6 +109,21 @@ impl Feeder {
     pub(super) fn offer_raw(&mut self, descriptor: Descriptor) {
         assert_eq!(self.rx.room(1), 1);
         self.rx.push(descriptor);
+    }
+
+    /// The same as [`offer`](Self::offer), with what the driver knows of the frame written ahead of it.
+    #[cfg(test)]
+    pub(super) fn offer_told(&mut self, frame: &[u8], told: [u8; super::told::TOLD_BYTES]) -> bool {
+        let Some(chunk) = (self.fill.ready(1) == 1).then(|| self.fill.peek(0)).flatten() else {
+            return false;
+        };
+        let address = (chunk & !u64::from(self.chunk_bytes - 1)) + u64::from(HEADROOM) - told.len() as u64;
+        // SAFETY: as in `offer`: the chunk is ours while it is in the fill ring.
+        unsafe {
+            let to = self.chunks.base().add(address as usize).as_ptr();
+            to.copy_from_nonoverlapping(told.as_ptr(), told.len());
+        }
+        self.offer(frame)
     }
 
     /// Takes a chunk out of the fill ring.

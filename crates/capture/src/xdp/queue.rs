@@ -15,12 +15,13 @@ use pithead_wire::Timestamp;
 
 use super::{
     blame::{self, Step},
+    exchange::{Exchange, Stamp},
     mmap::Mapping,
     options::{Mode, Options},
     port::Place,
     ring::{Consumer, Descriptor, Producer},
     syscall,
-    umem::{Exchange, Umem},
+    umem::Umem,
 };
 use crate::{Batch, Error};
 
@@ -97,7 +98,8 @@ impl Queue {
 
     /// Gives back what was lent and takes what has arrived, up to `limit` frames. Says how many there were.
     pub(super) fn take(&mut self, limit: usize, interface: u16, now: Timestamp) -> usize {
-        let taken = self.exchange.take(limit, interface, now);
+        let stamp = Stamp { at: now, interface, tells: self.place.tells };
+        let taken = self.exchange.take(limit, stamp);
         if taken > 0 {
             self.received += taken as u64;
             self.tally.received.store(self.received, Ordering::Relaxed);
