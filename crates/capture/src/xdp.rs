@@ -21,6 +21,7 @@ mod bpf;
 #[doc(hidden)]
 pub mod double;
 mod exchange;
+mod filter;
 #[doc(hidden)]
 pub mod flood;
 mod mmap;
@@ -35,6 +36,7 @@ mod syscall;
 mod told;
 mod umem;
 
+pub use filter::{Classic, Filter};
 pub use open::{Account, Control, Tap, open};
 pub use options::{BusyPoll, Mode, Options, Others};
 pub use port::{Place, Port};

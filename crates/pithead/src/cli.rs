@@ -135,6 +135,9 @@ pub struct TapArgs {
     /// Only frames from or to these networks
     #[arg(long, value_name = "CIDR,...", value_delimiter = ',')]
     pub nets: Vec<String>,
+    /// Only frames that this expression asks for, in the language of tcpdump
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
     /// What becomes of frames that are not taken: on a port that this host uses itself they must pass
     #[arg(long, value_enum, default_value = "pass")]
     pub others: OthersArg,

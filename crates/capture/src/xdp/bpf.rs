@@ -216,10 +216,10 @@ struct RunRequest {
 /// # Safety
 ///
 /// As just said: the kernel reads and writes where the request says.
-unsafe fn call<T>(command: libc::c_long, request: &T) -> io::Result<libc::c_int> {
+unsafe fn call<T>(command: libc::c_long, request: &mut T) -> io::Result<libc::c_int> {
     // SAFETY: the address and length are those of `request`; for what it names the caller answers.
     let result =
-        unsafe { libc::syscall(libc::SYS_bpf, command, ptr::from_ref(request), mem::size_of::<T>()) };
+        unsafe { libc::syscall(libc::SYS_bpf, command, ptr::from_mut(request), mem::size_of::<T>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as libc::c_int) }
 }
 
@@ -241,7 +241,7 @@ fn load(code: &[bpf_insn], license: &std::ffi::CStr, purpose: Purpose) -> io::Re
         request.ifindex = ifindex;
     }
     // SAFETY: code and licence are the caller's, with their true lengths (the licence ends in 0), and outlive the call.
-    let loaded = unsafe { call(PROG_LOAD, &request) };
+    let loaded = unsafe { call(PROG_LOAD, &mut request) };
     let error = match loaded {
         // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
         Ok(fd) => return Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
@@ -260,7 +260,7 @@ fn explained(mut request: LoadRequest) -> Option<io::Error> {
     request.log_size = log.len() as u32;
     request.log = log.as_mut_ptr() as u64;
     // SAFETY: as before, and the log is a buffer of that length.
-    let error = match unsafe { call(PROG_LOAD, &request) } {
+    let error = match unsafe { call(PROG_LOAD, &mut request) } {
         Err(error) => error,
         // SAFETY: the kernel has just given us this descriptor; it is closed again.
         Ok(fd) => return Some(io::Error::other(drop_quietly(unsafe { OwnedFd::from_raw_fd(fd) }))),
@@ -280,14 +280,14 @@ fn drop_quietly(fd: OwnedFd) -> &'static str {
 ///
 /// There is no older way beside it: what is attached without a link outlives a process that is killed.
 pub(super) fn attach(program: BorrowedFd<'_>, ifindex: u32, in_driver: bool) -> io::Result<OwnedFd> {
-    let request = LinkRequest {
+    let mut request = LinkRequest {
         program: program.as_raw_fd() as u32,
         ifindex,
         attach_type: ATTACH_XDP,
         flags: if in_driver { IN_DRIVER } else { BEHIND_DRIVER },
     };
     // SAFETY: the request names no address.
-    let fd = unsafe { call(LINK_CREATE, &request) }?;
+    let fd = unsafe { call(LINK_CREATE, &mut request) }?;
     // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -296,7 +296,7 @@ pub(super) fn attach(program: BorrowedFd<'_>, ifindex: u32, in_driver: bool) -> 
 /// them does happen.
 pub(super) fn run_live(program: BorrowedFd<'_>, ifindex: u32, frame: &[u8], repeat: u32) -> io::Result<()> {
     let context: [u32; 6] = [0, frame.len() as u32, 0, ifindex, 0, 0];
-    let request = RunRequest {
+    let mut request = RunRequest {
         program: program.as_raw_fd() as u32,
         frame_len: frame.len() as u32,
         frame: frame.as_ptr() as u64,
@@ -308,5 +308,19 @@ pub(super) fn run_live(program: BorrowedFd<'_>, ifindex: u32, frame: &[u8], repe
         ..RunRequest::default()
     };
     // SAFETY: frame and context are locals or the caller's, with their true lengths, and outlive the call; nothing is written back.
-    unsafe { call(PROG_TEST_RUN, &request) }.map(drop)
+    unsafe { call(PROG_TEST_RUN, &mut request) }.map(drop)
+}
+
+/// Runs a program once on a copy of a frame, from which nothing follows; gives what it said.
+#[cfg(test)]
+pub(super) fn run_once(program: BorrowedFd<'_>, frame: &[u8]) -> io::Result<u32> {
+    let mut request = RunRequest {
+        program: program.as_raw_fd() as u32,
+        frame_len: frame.len() as u32,
+        frame: frame.as_ptr() as u64,
+        ..RunRequest::default()
+    };
+    // SAFETY: the frame is the caller's, with its true length; the kernel writes the verdict into the request, which is ours alone.
+    unsafe { call(PROG_TEST_RUN, &mut request) }?;
+    Ok(request.verdict)
 }

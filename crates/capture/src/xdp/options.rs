@@ -2,6 +2,7 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
+use super::filter::Filter;
 use crate::Error;
 
 /// How frames come from the driver to us, from best to last.
@@ -91,6 +92,8 @@ pub struct Options {
     pub ports: Vec<u16>,
     /// Only frames from or to an address of these networks, each with the bits of its prefix; all when empty.
     pub nets: Vec<(IpAddr, u8)>,
+    /// Only frames that this lets pass; all when there is none. What the other two leave out it cannot bring back.
+    pub filter: Option<Filter>,
     /// How long to try again where another program holds a queue: 5 s. The kernel itself takes a moment to let go of one.
     pub patience: Duration,
 }
@@ -110,6 +113,7 @@ impl Default for Options {
             others: Others::default(),
             ports: Vec::new(),
             nets: Vec::new(),
+            filter: None,
             patience: Duration::from_secs(5),
         }
     }

@@ -11,7 +11,7 @@ use crossbeam::channel::unbounded;
 use ipnet::IpNet;
 use pithead_capture::PacketSource;
 use pithead_capture::nic;
-use pithead_capture::xdp::{self, BusyPoll, Mode, Options, Others, Tap};
+use pithead_capture::xdp::{self, BusyPoll, Filter, Mode, Options, Others, Tap};
 use pithead_output::{Behind, Config as SinkConfig, QUEUE_RECORDS, Record, RecordBody, Target};
 
 use super::{configure, replay};
@@ -139,6 +139,7 @@ fn options(args: &TapArgs) -> Result<Options> {
         },
         ports: args.ports.clone(),
         nets: args.nets.iter().map(|net| self::net(net)).collect::<Result<_>>()?,
+        filter: args.filter.as_deref().map(Filter::compile).transpose()?,
         busy_poll: args.busy_poll.then(BusyPoll::default),
         ..Options::default()
     })
