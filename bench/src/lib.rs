@@ -106,7 +106,5 @@ pub fn run(source: &mut dyn PacketSource, pipeline: &mut Pipeline) -> Result<u64
 /// Sends a batch through a pipeline, as a worker does.
 #[inline]
 pub fn on_batch(pipeline: &mut Pipeline, batch: &Batch<'_>) {
-    for frame in batch.frames() {
-        pipeline.on_frame(frame);
-    }
+    pipeline.on_frames(batch.frames());
 }

@@ -12,11 +12,11 @@ use anyhow::{Context, Result, anyhow};
 use ipnet::IpNet;
 use pithead_detect::pools::{List, Pools};
 use pithead_detect::{Anchors, Limits};
-use pithead_flow::{FragmentLimits, StreamLimits, Timeouts};
+use pithead_flow::{FragmentLimits, KeyTags, StreamLimits, Timeouts};
 use pithead_matcher::Cache;
 use pithead_wire::Checksums;
 
-use self::raw::{Count, RawConfig, in_words};
+use self::raw::{Count, RawConfig, RawTag, in_words};
 use crate::cache;
 use crate::pipeline::Settings;
 
@@ -85,6 +85,10 @@ impl Config {
             checksums: raw.checksums.map_or(Checksums::Ignore, |checksums| checksums.0),
             // A flow takes about 115 bytes here, one of IPv6 147, so a full table 115 to 147 MB.
             max_flows: raw.flows.max.map_or(1_000_000, Count::size),
+            key_tags: KeyTags {
+                vlan: raw.flows.tags.0.iter().any(|tag| matches!(tag, RawTag::Vlan)),
+                vni: raw.flows.tags.0.iter().any(|tag| matches!(tag, RawTag::Vni)),
+            },
             timeouts: Timeouts {
                 new: seconds(raw.flows.new_timeout_s, flows.new),
                 established: seconds(raw.flows.established_timeout_s, flows.established),
@@ -190,6 +194,13 @@ mod tests {
         .expect("a file");
         assert_eq!((config.settings.home.len(), config.settings.max_flows), (2, 7));
         assert_eq!(config.settings.checksums, Checksums::Verify);
+        let tags = read("[flows]\ntags = [\"vni\"]\n").expect("a file").settings.key_tags;
+        assert_eq!(tags, KeyTags { vlan: false, vni: true });
+        let other = format!("{:#}", read("[flows]\ntags = [\"mpls\"]\n").expect_err("no such tag"));
+        assert!(
+            other.contains("line 2 column 8") && other.contains("must be \"vlan\" or \"vni\""),
+            "{other}"
+        );
     }
 
     #[test]

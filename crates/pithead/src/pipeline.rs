@@ -11,12 +11,16 @@ use pithead_capture::Frame;
 use pithead_detect::pools::Pools;
 use pithead_detect::{Anchors, Detector, Event, Limits};
 use pithead_flow::{
-    Clock, Direction, Flow, FlowTable, FragmentLimits, Fragments, HostStats, Moved, Sighting, Timeouts, owner,
+    Clock, Direction, Flow, FlowTable, FragmentLimits, Fragments, HostStats, KeyTags, Lookup, Moved,
+    Sighting, Timeouts, owner,
 };
 use pithead_wire::{self as wire, Checksums, Decoded, Discard, Fragment, Packet, Timestamp, Transport};
 
 use crate::report::Report;
 
+/// How many frames are read before the first of them is looked at: enough that memory has time to answer, few enough that what was read
+/// stays in the nearest cache.
+const AHEAD: usize = 32;
 /// How many fragmented datagrams may lie in each other.
 const NESTED: u8 = 3;
 
@@ -27,6 +31,8 @@ pub struct Settings {
     pub checksums: Checksums,
     /// The most flows of a worker.
     pub max_flows: usize,
+    /// Which tags tell flows apart.
+    pub key_tags: KeyTags,
     /// When flows end.
     pub timeouts: Timeouts,
     /// How much is held of unfinished datagrams.
@@ -68,7 +74,7 @@ impl Pipeline {
             workers,
             clock: Clock::default(),
             fragments: Fragments::new(settings.fragments),
-            flows: FlowTable::new(settings.max_flows, settings.timeouts),
+            flows: FlowTable::new(settings.max_flows, settings.timeouts).with_tags(settings.key_tags),
             detector: Detector::new(anchors, pools, settings.limits),
             report: Report::new(),
             settings,
@@ -82,22 +88,64 @@ impl Pipeline {
 
     /// Takes a frame.
     pub fn on_frame(&mut self, frame: Frame<'_>) {
+        self.on_frames(std::iter::once(frame));
+    }
+
+    /// Takes frames, in the order in which they were captured. How many are taken at a time makes no difference to what comes of them.
+    ///
+    /// Each is read first, and the memory asked for that its flow will be looked for in; by the time its turn comes it is there.
+    pub fn on_frames<'a>(&mut self, mut frames: impl Iterator<Item = Frame<'a>>) {
+        let mut ahead = [const { None }; AHEAD];
+        loop {
+            let mut count = 0;
+            for (place, frame) in ahead.iter_mut().zip(&mut frames) {
+                *place = Some(self.read(frame));
+                count += 1;
+            }
+            let Some(read) = ahead.get(..count).filter(|read| !read.is_empty()) else { return };
+            for lookup in read.iter().flatten().filter_map(|read| read.lookup.as_ref()) {
+                self.flows.approach(lookup);
+            }
+            read.iter().flatten().for_each(|read| self.on_read(read));
+        }
+    }
+
+    /// Reads a frame, as far as that does not depend on those before it.
+    #[inline]
+    fn read<'a>(&self, frame: Frame<'a>) -> Read<'a> {
+        let decoded = wire::decode(frame.link, frame.bytes, self.settings.checksums);
+        let lookup = match &decoded {
+            Ok(Decoded::Packet(packet)) if self.is_mine(packet.source, packet.destination) => {
+                self.flows.lookup(packet)
+            }
+            _ => None,
+        };
+        Read { frame, decoded, lookup }
+    }
+
+    #[inline]
+    fn on_read(&mut self, read: &Read<'_>) {
+        let frame = &read.frame;
         let moved = self.clock.observe(frame.at);
         if moved != Moved::Within {
             self.flows.tick(moved, &self.clock);
             self.take_ended();
         }
-        match wire::decode(frame.link, frame.bytes, self.settings.checksums) {
-            Ok(Decoded::Packet(packet)) => {
+        match (&read.decoded, &read.lookup) {
+            (Ok(Decoded::Packet(packet)), Some(lookup)) => {
+                self.count(frame, None);
+                self.on_packet(packet, lookup, frame);
+            }
+            (Ok(Decoded::Packet(packet)), None) => {
                 if self.is_mine(packet.source, packet.destination) {
-                    self.count(&frame, None);
-                    self.on_packet(&packet, &frame);
+                    self.count(frame, None);
+                    self.report.counters.frames.other_protocols += 1;
                 }
             }
-            Ok(Decoded::Fragment(fragment)) => self.on_fragment(&fragment, &frame),
+            (Ok(Decoded::Fragment(fragment)), _) => self.on_fragment(fragment, frame),
             // A frame without addresses belongs to the first.
-            Err(reason) if self.me == 0 => self.count(&frame, Some(reason)),
-            Err(_) => {}
+            (Err(reason), _) if self.me == 0 => self.count(frame, Some(*reason)),
+            (Err(_), _) => {}
         }
     }
 
@@ -170,18 +218,13 @@ impl Pipeline {
         }
     }
 
-    fn on_packet(&mut self, packet: &Packet<'_>, frame: &Frame<'_>) {
-        if matches!(packet.transport, Transport::Other(_)) {
-            self.report.counters.frames.other_protocols += 1;
-            return;
-        }
+    fn on_packet(&mut self, packet: &Packet<'_>, lookup: &Lookup, frame: &Frame<'_>) {
         let seen = sighting(frame);
         // Ended flows are taken before this packet's is looked at, in whose place they may have been.
-        let Some(lookup) = self.flows.lookup(packet) else { return };
-        let observed = self.flows.observe(&lookup, packet, seen, &self.clock);
+        let observed = self.flows.observe(lookup, packet, seen, &self.clock);
         self.take_ended();
         let Some(observed) = observed else { return };
-        let mut flow = self.flows.at(observed.place, &lookup);
+        let mut flow = self.flows.at(observed.place, lookup);
         show(&mut self.detector, &mut flow, observed.direction, packet, seen, &mut self.report.events);
     }
 
@@ -226,7 +269,7 @@ impl Pipeline {
                     if again {
                         self.inspect(&packet, sighting(frame));
                     } else {
-                        self.on_packet(&packet, frame);
+                        self.on_datagram(&packet, frame);
                     }
                 }
                 if again { Progress::Held } else { Progress::Whole }
@@ -242,6 +285,14 @@ impl Pipeline {
             self.inspect(&packet, sighting(frame));
         }
         outcome
+    }
+
+    /// A packet that fragments made up.
+    fn on_datagram(&mut self, packet: &Packet<'_>, frame: &Frame<'_>) {
+        match self.flows.lookup(packet) {
+            Some(lookup) => self.on_packet(packet, &lookup, frame),
+            None => self.report.counters.frames.other_protocols += 1,
+        }
     }
 
     /// Says what there is to say of flows that have ended.
@@ -273,6 +324,14 @@ fn show(
         Transport::Udp(udp) => detector.udp(flow, direction, udp, seen, out),
         Transport::Other(_) => {}
     }
+}
+
+/// A frame that has been read.
+struct Read<'a> {
+    frame: Frame<'a>,
+    decoded: Result<Decoded<'a>, Discard>,
+    /// Where its flow is looked for, if it is ours and has one.
+    lookup: Option<Lookup>,
 }
 
 /// What became of a fragment.

@@ -28,17 +28,19 @@ pub(crate) fn run(
     loop {
         match source.next_batch() {
             Ok(Some(batch)) => {
-                for frame in batch.frames() {
+                let mut frames = batch.frames();
+                while frames.len() > 0 {
                     // Sequences count from 1, so a multiple of the epoch's length is the last of its epoch.
                     if until > 0 && until.is_multiple_of(EPOCH) {
                         ready.push(pipeline.report(until, false));
                     }
                     if file != Some(batch.file()) {
                         file = Some(batch.file());
-                        pipeline.on_file(frame.sequence, batch.file());
+                        pipeline.on_file(until + 1, batch.file());
                     }
-                    until = frame.sequence;
-                    pipeline.on_frame(frame);
+                    let some = (EPOCH - until % EPOCH).min(frames.len() as u64);
+                    pipeline.on_frames(frames.by_ref().take(some as usize));
+                    until += some;
                 }
             }
             Ok(None) => break,

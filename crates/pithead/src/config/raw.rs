@@ -57,6 +57,26 @@ impl TryFrom<Text> for RawChecksums {
     }
 }
 
+/// A kind of tag by which flows are told apart.
+#[derive(Debug, Read)]
+#[serde(try_from = "Text")]
+pub(super) enum RawTag {
+    Vlan,
+    Vni,
+}
+
+impl TryFrom<Text> for RawTag {
+    type Error = anyhow::Error;
+
+    fn try_from(Text(text): Text) -> Result<Self> {
+        match text.as_str() {
+            "vlan" => Ok(Self::Vlan),
+            "vni" => Ok(Self::Vni),
+            other => bail!("tags = [\"{other}\"]: must be \"vlan\" or \"vni\""),
+        }
+    }
+}
+
 /// A folder, whether it is there or not.
 #[derive(Debug, Read)]
 #[serde(from = "Text")]
@@ -72,6 +92,7 @@ impl From<Text> for RawFolder {
 #[serde(default, deny_unknown_fields, expecting = "a table of settings")]
 pub(super) struct RawFlows {
     pub(super) max: Option<Count<1>>,
+    pub(super) tags: List<RawTag>,
     pub(super) new_timeout_s: Option<Count<1>>,
     pub(super) established_timeout_s: Option<Count<1>>,
     pub(super) closed_timeout_s: Option<Count<1>>,

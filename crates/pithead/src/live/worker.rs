@@ -41,11 +41,10 @@ impl Worker {
             let mut now = None;
             match self.source.next_batch() {
                 Ok(Some(batch)) => {
-                    for frame in batch.frames() {
+                    self.pipeline.on_frames(batch.frames().inspect(|frame| {
                         until = frame.sequence;
                         now = Some(frame.at);
-                        self.pipeline.on_frame(frame);
-                    }
+                    }));
                     empty = if batch.is_empty() { empty + 1 } else { 0 };
                     if let Some(at) = batch.now() {
                         self.pipeline.on_time(at);

@@ -37,9 +37,7 @@ pub fn divided(samples: &[Sample], workers: usize, batch: usize) -> Told {
         .map(|me| Pipeline::new(settings.clone(), &ANCHORS, POOLS.clone(), me, workers))
         .collect();
     while let Some(batch) = source.next_batch().expect("memory is sound") {
-        for frame in batch.frames() {
-            pipelines.iter_mut().for_each(|pipeline| pipeline.on_frame(frame));
-        }
+        pipelines.iter_mut().for_each(|pipeline| pipeline.on_frames(batch.frames()));
     }
     let mut aggregator = Aggregator::new(&config, POOLS.clone(), vec!["memory".into()], workers);
     let mut records = Vec::new();
