@@ -3,7 +3,7 @@
 //! Ten million take some gigabytes and half a minute before the first figure; `cargo bench -- flows --skip 10000000` leaves them out.
 
 use divan::{Bencher, counter::ItemsCount};
-use pithead_bench::{Chunk, Stats};
+use pithead_bench::{Chunk, Tools, on_batch};
 use pithead_traffic::{Generator, Recipe, Sizes};
 
 /// Frames of a sample.
@@ -22,11 +22,13 @@ fn observe(bencher: Bencher<'_, '_>, flows: u32) {
         ..Recipe::default()
     };
     let mut generator = Generator::new(&recipe);
-    let mut stats = Stats::new(flows as usize * 4);
+    let mut tools = Tools::new().expect("an engine").without_detection();
+    tools.settings.max_flows = flows as usize * 4;
+    let mut pipeline = tools.pipeline(0, 1);
     let mut chunk = Chunk::new();
     while !generator.all_begun() {
         chunk.fill(&mut generator, FRAMES);
-        stats.observe(&chunk);
+        chunk.batches().for_each(|batch| on_batch(&mut pipeline, &batch));
     }
     chunk.fill(&mut generator, FRAMES * SAMPLES as usize);
     let batches: Vec<_> = chunk.batches().collect();
@@ -34,5 +36,5 @@ fn observe(bencher: Bencher<'_, '_>, flows: u32) {
     bencher
         .counter(ItemsCount::new(FRAMES))
         .with_inputs(|| samples.next().unwrap_or_default())
-        .bench_local_values(|batches| batches.iter().for_each(|batch| stats.on_batch(batch)));
+        .bench_local_values(|batches| batches.iter().for_each(|batch| on_batch(&mut pipeline, batch)));
 }

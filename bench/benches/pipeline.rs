@@ -6,15 +6,14 @@ use std::thread;
 
 use divan::{Bencher, counter::ItemsCount};
 use pithead::Pipeline;
-use pithead_bench::{Chunk, Queues, Stats, TRACES, Tools, recipe, run};
+use pithead_bench::{Queues, TRACES, Tools, recipe, run};
 use pithead_capture::MemorySource;
 use pithead_traffic::Generator;
 
 /// Frames of each half.
 const FRAMES: usize = 300_000;
 
-fn with_workers(bencher: Bencher<'_, '_>, trace: &str, workers: usize) {
-    let tools = Tools::new().expect("an engine");
+fn with_workers(bencher: Bencher<'_, '_>, tools: &Tools, trace: &str, workers: usize) {
     let mut generator = Generator::new(&recipe(trace, 4).expect("a trace"));
     let mut warm = Queues::new(&mut generator, FRAMES, workers);
     let mut queues = Queues::new(&mut generator, FRAMES, workers);
@@ -49,27 +48,19 @@ fn each(queues: &mut Queues, pipelines: &mut [Pipeline]) {
 
 #[divan::bench(args = TRACES.map(|trace| trace.0), sample_count = 10, sample_size = 1)]
 fn one_worker(bencher: Bencher<'_, '_>, trace: &str) {
-    with_workers(bencher, trace, 1);
+    with_workers(bencher, &tools(), trace, 1);
 }
 
 #[divan::bench(args = TRACES.map(|trace| trace.0), sample_count = 10, sample_size = 1)]
 fn two_workers_on_two_queues(bencher: Bencher<'_, '_>, trace: &str) {
-    with_workers(bencher, trace, 2);
+    with_workers(bencher, &tools(), trace, 2);
 }
 
 #[divan::bench(args = TRACES.map(|trace| trace.0), sample_count = 10, sample_size = 1)]
 fn no_detection(bencher: Bencher<'_, '_>, trace: &str) {
-    let mut generator = Generator::new(&recipe(trace, 4).expect("a trace"));
-    let (mut warm, mut frames) = (Chunk::new(), Chunk::new());
-    warm.fill(&mut generator, FRAMES);
-    frames.fill(&mut generator, FRAMES);
-    let tables = || {
-        let mut stats = Stats::new(1_000_000);
-        stats.observe(&warm);
-        stats
-    };
-    bencher.counter(ItemsCount::new(FRAMES)).with_inputs(tables).bench_local_values(|mut stats| {
-        stats.observe(&frames);
-        stats
-    });
+    with_workers(bencher, &tools().without_detection(), trace, 1);
+}
+
+fn tools() -> Tools {
+    Tools::new().expect("an engine")
 }

@@ -11,7 +11,6 @@ pub mod plot;
 mod queues;
 pub mod rates;
 pub mod scale;
-mod stats;
 
 use std::sync::Arc;
 
@@ -25,7 +24,6 @@ use pithead_wire::Timestamp;
 
 pub use chunk::Chunk;
 pub use queues::Queues;
-pub use stats::Stats;
 
 /// Traces that figures are told of, by name: what they stand for, and how they are made.
 pub const TRACES: [(&str, &str, Sizes, u32); 3] = [
@@ -82,6 +80,13 @@ impl Tools {
         let pools = Arc::new(config.pools()?);
         let anchors = Anchors::new().context("cannot compile the patterns")?;
         Ok(Self { settings: config.settings, anchors, pools })
+    }
+
+    /// The same without detection: decode, flow table, host table.
+    #[must_use]
+    pub fn without_detection(mut self) -> Self {
+        self.settings.limits.inspect = false;
+        self
     }
 
     /// Pipeline number `me` of `workers`.

@@ -1,10 +1,10 @@
 //! The command line.
 
 use std::path::PathBuf;
-#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use pithead_traffic::Sizes;
 
 /// Names every machine that mines cryptocurrency on a network, with proof.
 #[derive(Debug, Parser)]
@@ -41,6 +41,8 @@ pub enum Command {
     /// Say whether this machine and these links can be tapped, and what mends it where not
     #[cfg(target_os = "linux")]
     Doctor(DoctorArgs),
+    /// Measure how many frames a second this machine takes without losing one
+    Bench(BenchArgs),
     /// Write the shell completions or the man pages
     #[command(hide = true)]
     Generate(GenerateArgs),
@@ -225,6 +227,67 @@ pub struct DoctorArgs {
     /// Write JSON lines
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Frames lie in memory and arrive by the clock, so what a NIC and its driver cost comes on top. Links are not measured yet.\n\
+    Trials of a second are quick; RFC 2544 asks for --trial 60."
+)]
+pub struct BenchArgs {
+    /// Send the frames of this capture, round and round with new addresses, instead of made-up ones
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["sizes", "flows", "miners"])]
+    pub file: Option<PathBuf>,
+    /// Frame sizes: 64 to 1518, imix, mean:N
+    #[arg(
+        long,
+        value_name = "SIZE,...",
+        value_delimiter = ',',
+        default_value = "64,128,256,512,1024,1280,1518,imix"
+    )]
+    pub sizes: Vec<Sizes>,
+    /// Flows alive at the same time
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub flows: u32,
+    /// Which share of the flows mines, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value = "0.002", value_parser = share)]
+    pub miners: f64,
+    /// Worker threads, each with a queue of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Frames that may wait in a queue, as in a NIC's ring
+    #[arg(long, value_name = "FRAMES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(64..=1_048_576))]
+    pub queue: u32,
+    /// How long a trial is, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub trial: Duration,
+    /// The share of frames that may be lost for the second rate, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value = "0.005", value_parser = share)]
+    pub loss: f64,
+    /// Write what was found as JSON; - is standard output, in place of the table
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write it as a page for a browser
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+    /// Settings and networks.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "must be a number from 0 to 1".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("must be from 0 to 1".to_owned()) }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "must be a number of seconds".to_owned())?;
+    if (0.001..=3600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("must be from 0.001 to 3600 seconds".to_owned())
+    }
 }
 
 /// Arguments of `generate`.

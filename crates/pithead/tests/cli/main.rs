@@ -4,6 +4,7 @@
 //! plainest of them, Stratum V1 as cgminer speaks it, is recognised.
 
 mod bad_input;
+mod bench;
 mod cache;
 #[cfg(target_os = "linux")]
 mod doctor;

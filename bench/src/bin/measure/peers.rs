@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::Args as Arguments;
 use pithead_bench::plot::{Line, Panel, svg};
 use pithead_bench::rates::rate;
 use pithead_bench::scale::{Scale, median};
@@ -16,8 +16,8 @@ use pithead_traffic::{Recipe, Sizes};
 use serde::Serialize;
 
 /// Makes of timed runs a table, a file to keep and a page.
-#[derive(Debug, Parser)]
-struct Args {
+#[derive(Debug, Arguments)]
+pub(super) struct Args {
     /// The timed runs: round, capture, tool, seconds by the wall, of the user and of the system, with tabs between
     #[arg(value_name = "RUNS")]
     runs: PathBuf,
@@ -91,17 +91,7 @@ struct Results {
     by_workers: Vec<Point>,
 }
 
-fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("results: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: &Args) -> Result<()> {
     let seconds = read(&args.runs)?;
     let mut captures = BTreeMap::new();
     for (name, file) in &args.capture {
@@ -236,18 +226,17 @@ fn by_size(tools: &Tools) -> Result<Vec<Point>> {
 
 /// Each in a process of its own, whose memory is its own.
 fn by_flows(many: bool) -> Result<Vec<Point>> {
-    let scale =
-        std::env::current_exe().context("this program does not know where it lies")?.with_file_name("scale");
-    let name = scale.display();
+    let this = std::env::current_exe().context("this program does not know where it lies")?;
+    let name = this.display();
     let numbers = ["1000", "10000", "100000", "1000000", "10000000"];
     let mut points = Vec::new();
     for flows in &numbers[..if many { 5 } else { 4 }] {
-        let output = Command::new(&scale)
-            .args([flows, "--json"])
+        let output = Command::new(&this)
+            .args(["scale", flows, "--json"])
             .output()
             .with_context(|| format!("{name}: cannot be started"))?;
         let measured: Scale = serde_json::from_slice(&output.stdout).with_context(|| {
-            format!("{name} {flows}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr))
+            format!("{name} scale {flows}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr))
         })?;
         let at: f64 = flows.parse()?;
         let bytes_a_flow = (at >= 1e6).then(|| measured.bytes_a_flow());

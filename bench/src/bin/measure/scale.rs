@@ -1,17 +1,17 @@
 //! Prints what many flows cost: memory a flow and rate, from a thousand flows to as many as are asked for.
 
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::Args as Arguments;
 use pithead_bench::scale;
 
 /// Measures bytes a flow and the rate with many flows, a tenth of them new in each second of the traffic's time.
 ///
 /// Each number of flows has a process of its own, so that one's memory is not counted as the next one's.
-#[derive(Debug, Parser)]
-struct Args {
+#[derive(Debug, Arguments)]
+pub(super) struct Args {
     /// How many flows are alive at the same time
     #[arg(value_name = "FLOWS", required = true, value_delimiter = ',')]
     flows: Vec<u32>,
@@ -26,17 +26,7 @@ struct Args {
     json: bool,
 }
 
-fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("scale: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: &Args) -> Result<()> {
     let [flows] = args.flows[..] else { return each(args) };
     let scale = scale::measure(flows, args.rate, Duration::from_secs_f64(args.seconds))?;
     if args.json {
@@ -57,7 +47,7 @@ fn each(args: &Args) -> Result<()> {
     let this = std::env::current_exe().context("this program does not know where it lies")?;
     for flows in &args.flows {
         let mut command = Command::new(&this);
-        command.arg(flows.to_string()).args([
+        command.arg("scale").arg(flows.to_string()).args([
             "--rate",
             &args.rate.to_string(),
             "--seconds",
