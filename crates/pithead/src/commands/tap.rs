@@ -25,6 +25,7 @@ pub(super) fn run(args: &TapArgs) -> Result<ExitCode> {
     let mut config = configure(&args.common)?;
     (config.settings.all_flows, config.settings.hosts) = (args.flows, args.hosts);
     let tools = Tools::new(config)?;
+    super::note_cache(&args.common, &tools.anchors);
     let cores = cores(args)?;
     let (orders, ordered) = unbounded();
     let watch = Watch::new(true, move |order| {
