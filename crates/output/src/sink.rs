@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 
 use crate::eve::EveSink;
 use crate::record::Record;
-use crate::rotating::{Rotating, Rotation};
-use crate::syslog::{Address, SyslogSink};
 
 /// A place that records go to.
 pub trait Sink: Send {
@@ -26,8 +24,6 @@ pub trait Sink: Send {
 pub enum Config {
     /// EVE JSON, a line an event.
     Eve(Target),
-    /// Alerts as syslog messages.
-    Syslog(Address),
 }
 
 /// Where lines go.
@@ -37,8 +33,8 @@ pub enum Target {
     Stdout,
     /// A file. One that is there already is replaced.
     File(PathBuf),
-    /// A file that goes on where it ended, on a line of its own should the last one have been torn, and begins anew at times.
-    Append(PathBuf, Rotation),
+    /// A file that goes on where it ended: on a line of its own, should the last one have been torn.
+    Append(PathBuf),
 }
 
 /// Opens a sink.
@@ -46,12 +42,11 @@ pub fn open(config: &Config) -> Result<Box<dyn Sink>, Error> {
     match config {
         Config::Eve(Target::Stdout) => Ok(Box::new(EveSink::new("standard output", io::stdout()))),
         Config::Eve(Target::File(path)) => eve(path, File::create(path)),
-        Config::Eve(Target::Append(path, rotation)) => eve(path, Rotating::open(path, rotation.clone())),
-        Config::Syslog(address) => Ok(Box::new(SyslogSink::open(address)?)),
+        Config::Eve(Target::Append(path)) => eve(path, append(path)),
     }
 }
 
-fn eve<W: Write + Send + 'static>(path: &Path, file: io::Result<W>) -> Result<Box<dyn Sink>, Error> {
+fn eve(path: &Path, file: io::Result<File>) -> Result<Box<dyn Sink>, Error> {
     let target = path.display().to_string();
     match file {
         Ok(file) => Ok(Box::new(EveSink::new(&target, file))),
@@ -60,7 +55,7 @@ fn eve<W: Write + Send + 'static>(path: &Path, file: io::Result<W>) -> Result<Bo
 }
 
 /// Opens a file to write on at its end.
-pub(crate) fn append(path: &Path) -> io::Result<File> {
+fn append(path: &Path) -> io::Result<File> {
     // Reading is for the last byte alone, and pipes would wait for a writer of our own.
     let regular = path.metadata().is_ok_and(|meta| meta.is_file());
     let mut file = File::options().append(true).create(true).read(regular).open(path)?;
@@ -87,7 +82,7 @@ pub enum Error {
     },
     /// The target could not be opened.
     #[error(
-        "{target}: cannot be opened: {cause}; check that it is there, or can be made, and that you may use it"
+        "{target}: cannot be opened for events: {cause}; check that its folder is there and that you may write to it"
     )]
     Open {
         /// What was to be written to.
@@ -138,7 +133,7 @@ mod tests {
         let path = folder.path().join("eve.json");
         for (before, after) in [("", ""), ("whole\n", "whole\n"), ("torn", "torn\n")] {
             std::fs::write(&path, before).unwrap();
-            open(&Config::Eve(Target::Append(path.clone(), Rotation::default()))).unwrap().flush().unwrap();
+            open(&Config::Eve(Target::Append(path.clone()))).unwrap().flush().unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
         }
     }
