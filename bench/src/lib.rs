@@ -7,6 +7,8 @@
 mod chunk;
 #[allow(unsafe_code)]
 pub mod counting;
+#[cfg(target_os = "linux")]
+pub mod live;
 pub mod plot;
 mod queues;
 pub mod rates;

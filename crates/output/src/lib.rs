@@ -12,10 +12,14 @@ mod community;
 mod ends;
 mod eve;
 mod pool;
+mod prometheus;
 mod record;
+mod rotating;
+mod scrape;
 mod signature;
 mod sink;
 mod stats;
+mod syslog;
 mod time;
 mod volatile;
 
@@ -25,12 +29,16 @@ pub use community::community_id;
 pub use ends::Ends;
 pub use eve::{EveSink, json};
 pub use pool::{Listing, NameSource, Pool};
+pub use prometheus::{Gauges, prometheus};
 pub use record::{
     AlertRecord, Blocked, Certainty, FlowRecord, HostRecord, NameRecord, Origin, Record, RecordBody, Verdict,
 };
+pub use rotating::Rotation;
+pub use scrape::Scrape;
 pub use signature::{BLOCKED_ID, Signature};
 pub use sink::{Config, Error, Sink, Target, open};
 pub use stats::{Frames, HostCounters, StatsRecord};
+pub use syslog::{Address, SyslogSink};
 pub use time::rfc3339;
 pub use volatile::{VOLATILE, normalize};
 

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::eve::EveSink;
 use crate::record::Record;
+use crate::rotating::{Rotating, Rotation};
+use crate::syslog::{Address, SyslogSink};
 
 /// A place that records go to.
 pub trait Sink: Send {
@@ -24,6 +26,8 @@ pub trait Sink: Send {
 pub enum Config {
     /// EVE JSON, a line an event.
     Eve(Target),
+    /// Alerts as syslog messages.
+    Syslog(Address),
 }
 
 /// Where lines go.
@@ -33,8 +37,8 @@ pub enum Target {
     Stdout,
     /// A file. One that is there already is replaced.
     File(PathBuf),
-    /// A file that goes on where it ended: on a line of its own, should the last one have been torn.
-    Append(PathBuf),
+    /// A file that goes on where it ended, on a line of its own should the last one have been torn, and begins anew at times.
+    Append(PathBuf, Rotation),
 }
 
 /// Opens a sink.
@@ -42,11 +46,12 @@ pub fn open(config: &Config) -> Result<Box<dyn Sink>, Error> {
     match config {
         Config::Eve(Target::Stdout) => Ok(Box::new(EveSink::new("standard output", io::stdout()))),
         Config::Eve(Target::File(path)) => eve(path, File::create(path)),
-        Config::Eve(Target::Append(path)) => eve(path, append(path)),
+        Config::Eve(Target::Append(path, rotation)) => eve(path, Rotating::open(path, rotation.clone())),
+        Config::Syslog(address) => Ok(Box::new(SyslogSink::open(address)?)),
     }
 }
 
-fn eve(path: &Path, file: io::Result<File>) -> Result<Box<dyn Sink>, Error> {
+fn eve<W: Write + Send + 'static>(path: &Path, file: io::Result<W>) -> Result<Box<dyn Sink>, Error> {
     let target = path.display().to_string();
     match file {
         Ok(file) => Ok(Box::new(EveSink::new(&target, file))),
@@ -55,7 +60,7 @@ fn eve(path: &Path, file: io::Result<File>) -> Result<Box<dyn Sink>, Error> {
 }
 
 /// Opens a file to write on at its end.
-fn append(path: &Path) -> io::Result<File> {
+pub(crate) fn append(path: &Path) -> io::Result<File> {
     // Reading is for the last byte alone, and pipes would wait for a writer of our own.
     let regular = path.metadata().is_ok_and(|meta| meta.is_file());
     let mut file = File::options().append(true).create(true).read(regular).open(path)?;
@@ -82,7 +87,7 @@ pub enum Error {
     },
     /// The target could not be opened.
     #[error(
-        "{target}: cannot be opened for events: {cause}; check that its folder is there and that you may write to it"
+        "{target}: cannot be opened: {cause}; check that it is there, or can be made, and that you may use it"
     )]
     Open {
         /// What was to be written to.
@@ -133,7 +138,7 @@ mod tests {
         let path = folder.path().join("eve.json");
         for (before, after) in [("", ""), ("whole\n", "whole\n"), ("torn", "torn\n")] {
             std::fs::write(&path, before).unwrap();
-            open(&Config::Eve(Target::Append(path.clone()))).unwrap().flush().unwrap();
+            open(&Config::Eve(Target::Append(path.clone(), Rotation::default()))).unwrap().flush().unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
         }
     }

@@ -12,6 +12,11 @@ pub fn rfc3339(at: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.6f%z").to_string()
 }
 
+/// The time as syslog messages have it (RFC 5424): the same with `Z`.
+pub(crate) fn rfc5424(at: Timestamp) -> String {
+    rfc3339(at).replace("+0000", "Z")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -107,8 +107,8 @@ pub struct ReplayArgs {
 #[cfg(target_os = "linux")]
 #[derive(Args, Debug)]
 pub struct TapArgs {
-    /// Interfaces to listen on, such as the two fibres of an optical tap
-    #[arg(required = true, value_name = "IFACE")]
+    /// Interfaces to listen on, such as the two fibres of an optical tap [default: those of the configuration]
+    #[arg(value_name = "IFACE")]
     pub interfaces: Vec<String>,
     /// Write events (EVE JSON) to this file, at its end; - is standard output, which then carries nothing else. SIGHUP opens it anew
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
@@ -128,9 +128,9 @@ pub struct TapArgs {
     /// End after so many frames, or a few more
     #[arg(long, value_name = "FRAMES")]
     pub stop_after: Option<u64>,
-    /// Time between two stats events
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = crate::commands::length_of_time)]
-    pub stats_every: Duration,
+    /// Time between two stats events [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::length_of_time)]
+    pub stats_every: Option<Duration>,
     /// Only TCP and UDP with one of these ports
     #[arg(long, value_name = "PORT,...", value_delimiter = ',')]
     pub ports: Vec<u16>,
@@ -140,9 +140,30 @@ pub struct TapArgs {
     /// Only frames that this expression asks for, in the language of tcpdump
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
-    /// What becomes of frames that are not taken: on a port that this host uses itself they must pass
-    #[arg(long, value_enum, default_value = "pass")]
-    pub others: OthersArg,
+    /// What becomes of frames that are not taken: on a port that this host uses itself they must pass [default: pass]
+    #[arg(long, value_enum)]
+    pub others: Option<OthersArg>,
+    /// Make the NIC ready (symmetric hash, ring sizes, no LRO, GRO, VLAN stripping and pause frames), and give it back as it was at the end
+    #[arg(long)]
+    pub setup_nic: bool,
+    /// With so many receive queues
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub queues: Option<u32>,
+    /// Serve metrics for Prometheus at this address, such as 127.0.0.1:9469
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<String>,
+    /// Send alerts to a syslog server (RFC 5424): udp://HOST[:PORT], tcp://HOST[:PORT] or unix:///dev/log
+    #[arg(long, value_name = "URL")]
+    pub syslog: Option<pithead_output::Address>,
+    /// Begin the file of events anew once it has so many bytes, as EVE.1, EVE.2 and so on
+    #[arg(long, value_name = "BYTES", requires = "eve", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rotate_bytes: Option<u64>,
+    /// Begin it anew once it is so old
+    #[arg(long, value_name = "TIME", requires = "eve", value_parser = crate::commands::length_of_time)]
+    pub rotate_every: Option<Duration>,
+    /// Keep so many old files of events [default: 7]
+    #[arg(long, value_name = "N", requires = "eve")]
+    pub rotate_keep: Option<u32>,
     /// Do the driver's work in the workers instead of in interrupts
     #[arg(long)]
     pub busy_poll: bool,

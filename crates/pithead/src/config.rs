@@ -14,10 +14,16 @@ use pithead_detect::pools::{List, Pools};
 use pithead_detect::{Anchors, Limits};
 use pithead_flow::{FragmentLimits, KeyTags, StreamLimits, Timeouts};
 use pithead_matcher::Cache;
+#[cfg(target_os = "linux")]
+use pithead_output::{Address, Rotation};
 use pithead_wire::Checksums;
 
 use self::raw::{Count, RawConfig, RawTag, in_words};
+#[cfg(target_os = "linux")]
+use self::raw::{Flag, RawEve, RawMetrics, RawSyslog, RawTap};
 use crate::cache;
+#[cfg(target_os = "linux")]
+use crate::cli::{ModeArg, OthersArg};
 use crate::pipeline::Settings;
 
 /// Addresses that are ours unless something else is said: private and link-local ones, and those of carrier-grade NAT.
@@ -34,6 +40,9 @@ pub const HOME_NET: &[&str] = &[
 /// What the program works with.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What is said of live links and of where their events go.
+    #[cfg(target_os = "linux")]
+    pub tap: TapConfig,
     /// How the pipelines work.
     pub settings: Settings,
     /// The most hosts that have a row of their own.
@@ -44,6 +53,81 @@ pub struct Config {
     pub pool_lists: Vec<PathBuf>,
     /// Where compiled patterns are kept from one start to the next, if anywhere.
     pub cache: Option<Cache>,
+}
+
+/// What the configuration says of live links; the command line outranks it.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Debug, Default)]
+pub struct TapConfig {
+    /// Interfaces to listen on.
+    pub interfaces: Vec<String>,
+    /// How frames come.
+    pub mode: Option<ModeArg>,
+    /// Worker threads.
+    pub workers: Option<u64>,
+    /// Cores for them.
+    pub cores: Option<String>,
+    /// Only these ports.
+    pub ports: Vec<u16>,
+    /// Only these networks.
+    pub nets: Vec<IpNet>,
+    /// Only frames that this expression asks for.
+    pub filter: Option<String>,
+    /// What becomes of frames that are not taken.
+    pub others: Option<OthersArg>,
+    /// Whether the workers do the driver's work.
+    pub busy_poll: bool,
+    /// Whether the NIC is made ready, and given back at the end.
+    pub setup_nic: bool,
+    /// With how many queues.
+    pub queues: Option<u64>,
+    /// Time between two stats events.
+    pub stats_every: Option<Duration>,
+    /// Where events go.
+    pub eve: Option<PathBuf>,
+    /// Whether every flow is told of.
+    pub flows: bool,
+    /// Whether hosts are told of.
+    pub hosts: bool,
+    /// When the file of events begins anew.
+    pub rotation: Rotation,
+    /// Where metrics are served.
+    pub metrics: Option<String>,
+    /// Where alerts go as syslog messages.
+    pub syslog: Option<Address>,
+}
+
+#[cfg(target_os = "linux")]
+impl TapConfig {
+    fn from_raw(tap: RawTap, eve: RawEve, metrics: RawMetrics, syslog: RawSyslog, base: &Path) -> Self {
+        let is = |flag: Option<Flag>| flag.is_some_and(|flag| flag.0);
+        Self {
+            interfaces: tap.interfaces.0.into_iter().map(|interface| interface.0).collect(),
+            mode: tap.mode.map(|mode| mode.0),
+            workers: tap.workers.map(|workers| workers.0),
+            cores: tap.cores.map(|cores| cores.0),
+            ports: tap.ports.0.into_iter().map(|port| port.0).collect(),
+            nets: tap.nets.0.into_iter().map(|net| net.0).collect(),
+            filter: tap.filter.map(|filter| filter.0),
+            others: tap.others.map(|others| others.0),
+            busy_poll: is(tap.busy_poll),
+            setup_nic: is(tap.setup_nic),
+            queues: tap.queues.map(|queues| queues.0),
+            stats_every: tap.stats_every.map(|time| time.0),
+            eve: eve.path.map(|path| if path.0 == Path::new("-") { path.0 } else { base.join(path.0) }),
+            flows: is(eve.flows),
+            hosts: is(eve.hosts),
+            rotation: Rotation {
+                bytes: eve.rotate_bytes.map(|bytes| bytes.0),
+                every: eve.rotate_every.map(|time| time.0),
+                keep: eve
+                    .keep
+                    .map_or(Rotation::default().keep, |keep| u32::try_from(keep.0).unwrap_or(u32::MAX)),
+            },
+            metrics: metrics.listen.map(|listen| listen.0),
+            syslog: syslog.to.map(|to| to.0),
+        }
+    }
 }
 
 impl Default for Config {
@@ -118,6 +202,8 @@ impl Config {
             home,
         };
         Ok(Self {
+            #[cfg(target_os = "linux")]
+            tap: TapConfig::from_raw(raw.tap, raw.eve, raw.metrics, raw.syslog, base),
             settings,
             max_hosts: size(raw.hosts.max, 100_000),
             max_names: size(raw.names.max, 100_000),

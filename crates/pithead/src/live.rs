@@ -10,9 +10,11 @@
 
 mod exchange;
 mod links;
+mod load;
 mod worker;
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -22,10 +24,11 @@ use anyhow::{Context, Result};
 use core_affinity::CoreId;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use pithead_capture::PacketSource;
-use pithead_output::{Behind, CaptureStats, Record, StatsRecord};
+use pithead_output::{Behind, CaptureStats, Gauges, Record, RecordBody, Scrape, StatsRecord, prometheus};
 
 use self::exchange::{Inbox, pair};
 pub(crate) use self::links::Links;
+use self::load::{Load, Thread};
 use self::worker::{TICK, Worker};
 use crate::aggregator::Aggregator;
 use crate::pipeline::Pipeline;
@@ -35,6 +38,9 @@ use crate::signals::Order;
 
 /// A worker that has reported nothing for so long is not awaited before events of others are told.
 const LATE: Duration = Duration::from_secs(1);
+
+/// Time between two pages of metrics: more often than anybody scrapes.
+const SCRAPE: Duration = Duration::from_secs(1);
 
 /// When to end by itself, and how often to give account.
 #[derive(Clone, Copy, Debug)]
@@ -64,12 +70,21 @@ pub(crate) struct Outcome {
     pub(crate) errors: Vec<String>,
 }
 
+/// Where what is told goes.
+pub(crate) struct Outlets<'a> {
+    pub(crate) sinks: &'a mut [Behind],
+    pub(crate) scrape: Option<&'a Scrape>,
+    /// Called with every record, on the control thread.
+    pub(crate) note: &'a mut dyn FnMut(&Record),
+}
+
 /// One worker as the control thread knows it.
 struct Seat {
     inbox: Inbox,
     thread: Option<JoinHandle<()>>,
     heard: Instant,
     last: bool,
+    load: Load,
 }
 
 /// The control thread's affairs.
@@ -77,12 +92,16 @@ pub(crate) struct Control<'a> {
     aggregator: Aggregator,
     seats: Vec<Seat>,
     taps: &'a mut dyn Taps,
-    sinks: &'a mut [Behind],
-    note: &'a mut dyn FnMut(&Record),
+    outlets: Outlets<'a>,
+    /// Alerts by dialect; those of blocked miners by no name.
+    alerts: BTreeMap<&'static str, u64>,
+    flows_max: u64,
     limits: Limits,
     started: Instant,
     /// When the next sums are due.
     sums: Instant,
+    /// When the page of metrics was made last.
+    scraped: Instant,
     ending: Arc<AtomicBool>,
     errors: Vec<String>,
 }
@@ -94,8 +113,7 @@ impl<'a> Control<'a> {
         sources: Vec<(Box<dyn PacketSource>, Option<CoreId>)>,
         limits: Limits,
         taps: &'a mut dyn Taps,
-        sinks: &'a mut [Behind],
-        note: &'a mut dyn FnMut(&Record),
+        outlets: Outlets<'a>,
     ) -> Result<Self> {
         let aggregator = Aggregator::live(&tools.config, tools.pools.clone(), sources.len());
         let settings = Arc::new(tools.config.settings.clone());
@@ -110,7 +128,10 @@ impl<'a> Control<'a> {
             // The first report holds no more hosts than the others.
             drop(pipeline.exchange(Report::with_hosts(hosts), 0));
             let worker = Worker { source, pipeline, outbox, ending: ending.clone() };
+            let noted = Thread::default();
+            let load = Load::new(noted.clone());
             let run = move || {
+                noted.note();
                 if let Some(core) = core {
                     core_affinity::set_for_current(core);
                 }
@@ -120,11 +141,26 @@ impl<'a> Control<'a> {
                 .name(format!("worker {number}"))
                 .spawn(run)
                 .context("cannot start a worker's thread; allow more of them (ulimit -u)")?;
-            seats.push(Seat { inbox, thread: Some(thread), heard: started, last: false });
+            seats.push(Seat { inbox, thread: Some(thread), heard: started, last: false, load });
         }
         let sums = started + limits.stats_every;
-        let errors = Vec::new();
-        Ok(Self { aggregator, seats, taps, sinks, note, limits, started, sums, ending, errors })
+        let (errors, alerts) = (Vec::new(), BTreeMap::new());
+        let flows_max = settings.max_flows as u64 * seats.len() as u64;
+        let scraped = started;
+        Ok(Self {
+            aggregator,
+            seats,
+            taps,
+            outlets,
+            alerts,
+            flows_max,
+            limits,
+            started,
+            sums,
+            scraped,
+            ending,
+            errors,
+        })
     }
 
     /// Goes on until it is told to end, or has reason to, and everything has been told.
@@ -132,7 +168,7 @@ impl<'a> Control<'a> {
         loop {
             match orders.recv_timeout(TICK) {
                 Ok(Order::End) => self.end(),
-                Ok(Order::Reopen) => self.sinks.iter().for_each(Behind::reopen),
+                Ok(Order::Reopen) => self.outlets.sinks.iter().for_each(Behind::reopen),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(TICK),
             }
@@ -177,14 +213,14 @@ impl<'a> Control<'a> {
         let late = |number: usize| {
             seats.get(number).is_none_or(|seat| seat.last || now.duration_since(seat.heard) > LATE)
         };
-        let mut told = Told { sinks: self.sinks, note: self.note };
+        let mut told = Told { sinks: self.outlets.sinks, note: self.outlets.note, alerts: &mut self.alerts };
         self.aggregator.emit(late, &mut |record| told.tell(record));
-        self.sinks.iter().for_each(Behind::flush);
+        self.outlets.sinks.iter().for_each(Behind::flush);
     }
 
     /// Looks whether it is time for something.
     fn attend(&mut self) {
-        for sink in &*self.sinks {
+        for sink in &*self.outlets.sinks {
             if let Some(trouble) = sink.trouble() {
                 crate::commands::warn(&trouble);
             }
@@ -193,9 +229,10 @@ impl<'a> Control<'a> {
             self.sums += self.limits.stats_every;
             self.give_account(false);
         }
+        self.show();
         let over = self.limits.duration.is_some_and(|duration| self.started.elapsed() >= duration);
         let enough = self.limits.frames.is_some_and(|frames| self.aggregator.frames_read() >= frames);
-        let unheard = self.sinks.iter().any(Behind::is_closed);
+        let unheard = self.outlets.sinks.iter().any(Behind::is_closed);
         // A worker that is gone sees nothing more, so its frames would pass unseen from here on.
         let broken = self.seats.iter().any(|seat| seat.last);
         if over || enough || unheard || broken {
@@ -211,15 +248,31 @@ impl<'a> Control<'a> {
         }
     }
 
+    /// The account of the links as it stands.
+    fn capture(&mut self, closed: bool) -> Option<CaptureStats> {
+        let (read, events_dropped) = (self.aggregator.frames_read(), self.aggregator.events_dropped());
+        self.taps.account().map(|account| CaptureStats { read, events_dropped, closed, ..account })
+    }
+
+    /// Makes the page of metrics anew, once a second.
+    fn show(&mut self) {
+        let Some(scrape) = self.outlets.scrape.filter(|_| self.scraped.elapsed() >= SCRAPE) else { return };
+        self.scraped = Instant::now();
+        let capture = self.capture(false);
+        self.aggregator.set_capture(capture);
+        let sink = |sink: &Behind| (sink.name().to_owned(), sink.written(), sink.lost());
+        let gauges = Gauges {
+            worker_busy: self.seats.iter_mut().map(|seat| seat.load.busy()).collect(),
+            alerts: self.alerts.iter().map(|(dialect, count)| (*dialect, *count)).collect(),
+            sinks: self.outlets.sinks.iter().map(sink).collect(),
+            flows_max: self.flows_max,
+        };
+        scrape.show(prometheus(&self.aggregator.stats(self.started.elapsed()), &gauges));
+    }
+
     /// Tells the sums: hosts and statistics.
     fn give_account(&mut self, closed: bool) {
-        let account = self.taps.account();
-        let capture = account.map(|account| CaptureStats {
-            read: self.aggregator.frames_read(),
-            events_dropped: self.aggregator.events_dropped(),
-            closed,
-            ..account
-        });
+        let capture = self.capture(closed);
         if let Some(missing) =
             capture.as_ref().and_then(CaptureStats::unexplained).filter(|missing| *missing > 0)
         {
@@ -228,13 +281,13 @@ impl<'a> Control<'a> {
             ));
         }
         self.aggregator.set_capture(capture);
-        let mut told = Told { sinks: self.sinks, note: self.note };
+        let mut told = Told { sinks: self.outlets.sinks, note: self.outlets.note, alerts: &mut self.alerts };
         self.aggregator.finish(self.started.elapsed(), &mut |record| told.tell(record));
     }
 
     /// All workers have ended: what is held is told, then the last sums.
     fn close(mut self) -> Outcome {
-        let mut told = Told { sinks: self.sinks, note: self.note };
+        let mut told = Told { sinks: self.outlets.sinks, note: self.outlets.note, alerts: &mut self.alerts };
         self.aggregator.emit(|_| true, &mut |record| told.tell(record));
         self.give_account(true);
         for seat in &mut self.seats {
@@ -251,11 +304,15 @@ impl<'a> Control<'a> {
 struct Told<'s> {
     sinks: &'s [Behind],
     note: &'s mut dyn FnMut(&Record),
+    alerts: &'s mut BTreeMap<&'static str, u64>,
 }
 
 impl Told<'_> {
     fn tell(&mut self, record: Record) {
         (self.note)(&record);
+        if let RecordBody::Alert(alert) = &record.body {
+            *self.alerts.entry(alert.verdict.dialect().unwrap_or_default()).or_default() += 1;
+        }
         let record = Arc::new(record);
         self.sinks.iter().for_each(|sink| sink.write(&record));
     }

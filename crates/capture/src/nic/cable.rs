@@ -28,8 +28,9 @@ const TX_QUEUES: u16 = 31; // IFLA_NUM_TX_QUEUES
 const RX_QUEUES: u16 = 32; // IFLA_NUM_RX_QUEUES
 const ADDRESS: u16 = 1; // IFA_ADDRESS
 const LOCAL: u16 = 2; // IFA_LOCAL
-/// Up, and asking nobody for hardware addresses: IFF_UP, IFF_NOARP.
-const FLAGS: u32 = 0x1 | 0x80;
+const UP: u32 = 0x1; // IFF_UP
+/// Asking nobody for hardware addresses: IFF_NOARP.
+const QUIET: u32 = 0x80;
 const IPV4: u8 = 2; // AF_INET
 
 /// The two ends of a cable, in a network namespace of its own.
@@ -50,10 +51,16 @@ impl Cable {
         own_network().map_err(fail("a network namespace cannot be made"))?;
         let mut netlink = Netlink::route().map_err(fail("the namespace cannot be furnished"))?;
         lay(&mut netlink, "near0", "far0", queues).map_err(fail("a veth pair cannot be made"))?;
+        for end in ["far0", "near0"] {
+            raise(&mut netlink, end).map_err(fail("the ends of a veth pair cannot be set up"))?;
+        }
         // Every address is at the other end, as far as the kernel knows, so packets with any addresses leave by it.
         let near = link::ask(&mut netlink, "near0").and_then(|near| near.ok_or(Unknown::Gone));
-        let addressed =
-            near.and_then(|near| address(&mut netlink, near.index, Ipv4Addr::new(10, 0, 0, 1), 0));
+        // A prefix of no bits makes no route, nor does one that begins at 0.
+        let nets = (0..8_u8).map(|bit| (Ipv4Addr::new(1 << bit, 0, 0, 1), 8 - bit));
+        let addressed = near.and_then(|near| {
+            nets.into_iter().try_for_each(|(net, prefix)| address(&mut netlink, near.index, net, prefix))
+        });
         addressed.map_err(fail("an address cannot be given"))?;
         let kind = Some(ipproto::RAW); // packets come with their headers
         let socket = socket_with(AddressFamily::INET, SocketType::RAW, SocketFlags::CLOEXEC, kind);
@@ -85,17 +92,26 @@ fn own_network() -> Known<()> {
 fn lay(netlink: &mut Netlink, near: &str, far: &str, queues: u32) -> Known<()> {
     let end =
         |name: &str| Body::default().text(NAME, name).number32(TX_QUEUES, queues).number32(RX_QUEUES, queues);
-    let peer = Body([&link_head()[..], &end(far).0].concat());
+    // An end that is up before it has the other is refused, so both are set up afterwards.
+    let head = link_head(0, QUIET);
+    let peer = Body([&head[..], &end(far).0].concat());
     let kind = Body::default().text(KIND, "veth").nest(KIND_SETTINGS, &Body::default().nest(PEER, &peer));
     let near = end(near).nest(KINDS, &kind);
-    netlink.ask(NEW_LINK, About::New, &[&link_head()[..], &near.0].concat(), |_| {})
+    netlink.ask(NEW_LINK, About::New, &[&head[..], &near.0].concat(), |_| {})
 }
 
-/// `ifinfomsg` of a link that is to be up.
-fn link_head() -> [u8; 16] {
+/// Sets a link up.
+fn raise(netlink: &mut Netlink, name: &str) -> Known<()> {
+    let link = link::ask(netlink, name)?.ok_or(Unknown::Gone)?;
+    netlink.ask(NEW_LINK, About::One, &link_head(link.index, UP), |_| {})
+}
+
+/// `ifinfomsg`: the link's number, the flags that it is to have, and which of them are meant.
+fn link_head(index: u32, flags: u32) -> [u8; 16] {
     let mut head = [0; 16];
-    head[8..12].copy_from_slice(&FLAGS.to_ne_bytes());
-    head[12..].copy_from_slice(&FLAGS.to_ne_bytes());
+    head[4..8].copy_from_slice(&index.to_ne_bytes());
+    head[8..12].copy_from_slice(&flags.to_ne_bytes());
+    head[12..].copy_from_slice(&flags.to_ne_bytes());
     head
 }
 

@@ -37,16 +37,26 @@ impl Flood {
         made.map_err(|failure| refused(format!("cannot {}: {}", failure.what, failure.cause)))
     }
 
-    /// Sends so many frames of `bytes` bytes each, UDP datagrams, and waits until all are on their way.
+    /// Sends so many frames, UDP datagrams of `bytes` bytes each, and waits until all are on their way.
     ///
-    /// The frame must not be longer than 1500 bytes.
+    /// # Errors
+    /// What the kernel says: too old (Linux 5.18), or not allowed.
     pub fn send(&self, frames: u32, bytes: usize) -> io::Result<()> {
-        bpf::run_live(self.program.as_fd(), self.ifindex, &datagram(bytes), frames)
+        self.send_like(&datagram(bytes), frames)
+    }
+
+    /// Sends so many frames like this one, an IPv4 packet over Ethernet without options and not longer than 1500 bytes, which will differ in
+    /// their source. Its checksums are not kept up.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_like(&self, frame: &[u8], frames: u32) -> io::Result<()> {
+        bpf::run_live(self.program.as_fd(), self.ifindex, frame, frames)
     }
 }
 
 /// A UDP datagram of so many bytes with its headers, at least 42; no checksum, as it is changed underway.
-fn datagram(bytes: usize) -> Vec<u8> {
+pub fn datagram(bytes: usize) -> Vec<u8> {
     let bytes = bytes.clamp(42, 1500);
     let mut frame = vec![0u8; bytes];
     frame[..6].copy_from_slice(&[2, 0, 0, 0, 0, 0x99]);

@@ -1,48 +1,56 @@
 //! `pithead tap`: live links in, miners out.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use core_affinity::CoreId;
 use crossbeam::channel::unbounded;
 use ipnet::IpNet;
 use pithead_capture::PacketSource;
-use pithead_capture::nic;
+use pithead_capture::nic::{self, Arranged, Driver, Wish};
 use pithead_capture::xdp::{self, BusyPoll, Filter, Mode, Options, Others, Tap};
-use pithead_output::{Behind, Config as SinkConfig, QUEUE_RECORDS, Record, RecordBody, Target};
+use pithead_output::{Behind, Config as SinkConfig, QUEUE_RECORDS, Record, RecordBody, Scrape, Target};
+use sd_notify::NotifyState;
 
 use super::{configure, replay};
 use crate::cli::{ModeArg, OthersArg, TapArgs};
-use crate::live::{Control, Limits, Links};
+use crate::config::TapConfig;
+use crate::live::{Control, Limits, Links, Outlets};
 use crate::run::Tools;
 use crate::signals::Watch;
 use crate::summary::{Summary, plural};
 
+/// Time between two stats events.
+const STATS_EVERY: Duration = Duration::from_secs(60);
+
 pub(super) fn run(args: &TapArgs) -> Result<ExitCode> {
     let mut config = configure(&args.common)?;
-    (config.settings.all_flows, config.settings.hosts) = (args.flows, args.hosts);
+    let plan = Plan::new(args, config.tap.clone())?;
+    (config.settings.all_flows, config.settings.hosts) = (plan.tap.flows, plan.tap.hosts);
     let tools = Tools::new(config)?;
     super::note_cache(&args.common, &tools.anchors);
-    let cores = cores(args)?;
+    let cores = cores(&plan.tap)?;
     let (orders, ordered) = unbounded();
     let watch = Watch::new(true, move |order| {
         let _ = orders.send(order);
     })?;
-    let mut sinks: Vec<Behind> = args.eve.iter().map(|path| eve(path)).collect::<Result<_>>()?;
-    let Tap { sources, control, warnings } =
-        xdp::open(&args.interfaces, usize::from(args.workers.unwrap_or(0)), &options(args)?)?;
+    let mut sinks = plan.sinks()?;
+    let scrape = plan.tap.metrics.as_deref().map(Scrape::listen).transpose()?;
+    // Before any socket: rings and queues are made anew. Given back after all of them, when this is dropped.
+    let _arranged = plan.tap.setup_nic.then(|| arrange(&plan.tap, args.quiet)).transpose()?;
+    let workers = plan.tap.workers.map_or(0, |workers| usize::try_from(workers).unwrap_or(usize::MAX));
+    let Tap { sources, control, warnings } = xdp::open(&plan.tap.interfaces, workers, &plan.options()?)?;
     warnings.iter().for_each(|warning| super::warn(warning));
-    if !args.quiet {
-        listening(&control);
-    }
+    queues_are(&control, plan.tap.queues)?;
     let workers = sources.into_iter().enumerate().map(|(number, source)| {
         let core = cores.get(number % cores.len().max(1)).copied();
         (Box::new(source) as Box<dyn PacketSource>, core)
     });
     let mut summary = Summary::default();
+    let said = if args.quiet { String::new() } else { listening(&control, scrape.as_ref()) };
     let mut links = Links::new(control);
     let mut note = |record: &Record| {
         // Sums are told again and again; those at the end are shown.
@@ -50,25 +58,150 @@ pub(super) fn run(args: &TapArgs) -> Result<ExitCode> {
             summary.note(record);
         }
     };
-    let limits = Limits { duration: args.duration, frames: args.stop_after, stats_every: args.stats_every };
-    let control = Control::start(&tools, workers.collect(), limits, &mut links, &mut sinks, &mut note)?;
+    let limits = Limits {
+        duration: args.duration,
+        frames: args.stop_after,
+        stats_every: plan.tap.stats_every.unwrap_or(STATS_EVERY),
+    };
+    let outlets = Outlets { sinks: &mut sinks, scrape: scrape.as_ref(), note: &mut note };
+    let control = Control::start(&tools, workers.collect(), limits, &mut links, outlets)?;
+    anstream::eprint!("{said}");
+    // Nobody to tell is fine: then no service manager has started us.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
     let outcome = control.run(&ordered);
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
     let mut failed = !outcome.errors.is_empty();
     failed |= !close(&mut sinks);
-    let stdout_is_taken = args.eve.as_deref() == Some(Path::new("-"));
+    let stdout_is_taken = plan.tap.eve.as_deref() == Some(Path::new("-"));
     if !args.quiet {
         replay::say(&summary.render(&outcome.stats), stdout_is_taken)?;
     }
-    Ok(match watch.signal() {
-        _ if failed => ExitCode::FAILURE,
-        // A service that is stopped has done well.
-        Some(_) | None => ExitCode::SUCCESS,
-    })
+    // A service that was stopped by a signal has done well. Another one ends it at once, so it is waited for until here.
+    drop(watch);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Says what is listened to, and how.
-fn listening(control: &xdp::Control) {
+/// What is to be done: the command line, and what the configuration says where that is silent.
+struct Plan {
+    tap: TapConfig,
+}
+
+impl Plan {
+    fn new(args: &TapArgs, mut tap: TapConfig) -> Result<Self> {
+        if !args.interfaces.is_empty() {
+            tap.interfaces.clone_from(&args.interfaces);
+        }
+        if tap.interfaces.is_empty() {
+            bail!(
+                "no interface to listen on: name one, or set interfaces in [tap] of the configuration; 'ip link' lists them"
+            );
+        }
+        if !args.ports.is_empty() {
+            tap.ports.clone_from(&args.ports);
+        }
+        if !args.nets.is_empty() {
+            tap.nets = args.nets.iter().map(|net| self::net(net)).collect::<Result<_>>()?;
+        }
+        tap.filter = args.filter.clone().or(tap.filter);
+        tap.mode = args.mode.or(tap.mode);
+        tap.workers = args.workers.map(u64::from).or(tap.workers);
+        tap.cores = args.cores.clone().or(tap.cores);
+        tap.others = args.others.or(tap.others);
+        tap.queues = args.queues.map(u64::from).or(tap.queues);
+        tap.stats_every = args.stats_every.or(tap.stats_every);
+        tap.eve = args.eve.clone().or(tap.eve);
+        tap.metrics = args.metrics.clone().or(tap.metrics);
+        tap.syslog = args.syslog.clone().or(tap.syslog);
+        tap.rotation.bytes = args.rotate_bytes.or(tap.rotation.bytes);
+        tap.rotation.every = args.rotate_every.or(tap.rotation.every);
+        tap.rotation.keep = args.rotate_keep.unwrap_or(tap.rotation.keep);
+        tap.busy_poll |= args.busy_poll;
+        tap.setup_nic |= args.setup_nic;
+        tap.flows |= args.flows;
+        tap.hosts |= args.hosts;
+        Ok(Self { tap })
+    }
+
+    /// Each behind a queue, so that none holds up anything.
+    fn sinks(&self) -> Result<Vec<Behind>> {
+        let mut sinks = Vec::new();
+        if let Some(path) = &self.tap.eve {
+            let (name, target) = if path == Path::new("-") {
+                ("standard output".to_owned(), Target::Stdout)
+            } else {
+                (path.display().to_string(), Target::Append(path.clone(), self.tap.rotation.clone()))
+            };
+            sinks.push(behind(&name, SinkConfig::Eve(target))?);
+        }
+        if let Some(address) = &self.tap.syslog {
+            sinks.push(behind(&address.to_string(), SinkConfig::Syslog(address.clone()))?);
+        }
+        Ok(sinks)
+    }
+
+    /// What is said of the links.
+    fn options(&self) -> Result<Options> {
+        let tap = &self.tap;
+        Ok(Options {
+            mode: tap.mode.map(|mode| match mode {
+                ModeArg::ZeroCopy => Mode::ZeroCopy,
+                ModeArg::Native => Mode::Native,
+                ModeArg::Skb => Mode::Skb,
+            }),
+            others: match tap.others {
+                Some(OthersArg::Drop) => Others::Drop,
+                Some(OthersArg::Pass) | None => Others::Pass,
+            },
+            ports: tap.ports.clone(),
+            nets: tap.nets.iter().map(|net| (net.network(), net.prefix_len())).collect(),
+            filter: tap.filter.as_deref().map(Filter::compile).transpose()?,
+            busy_poll: tap.busy_poll.then(BusyPoll::default),
+            ..Options::default()
+        })
+    }
+}
+
+fn behind(name: &str, config: SinkConfig) -> Result<Behind> {
+    Ok(Behind::start(name, QUEUE_RECORDS, Box::new(move || pithead_output::open(&config)))?)
+}
+
+/// Makes the NICs ready.
+fn arrange(tap: &TapConfig, quiet: bool) -> Result<Vec<Arranged>> {
+    let queues = tap.queues.map(u32::try_from).transpose().context("--queues: more than any NIC has")?;
+    let wish = Wish { queues, ..Wish::default() };
+    let mut arranged = Vec::new();
+    for name in &tap.interfaces {
+        let nic = nic::survey(name)?;
+        let driver = Driver::new(&nic).map_err(|unknown| anyhow!("{name}: cannot be set up: {unknown}"))?;
+        let done = Arranged::new(name, driver, nic::plan(&nic, &wish))?;
+        for step in done.steps().iter().filter(|_| !quiet) {
+            anstream::eprintln!("{name}: set to {} (it was {})", step.to, step.from);
+        }
+        arranged.push(done);
+    }
+    Ok(arranged)
+}
+
+/// Makes sure that there are as many queues as were asked for.
+fn queues_are(control: &xdp::Control, wanted: Option<u64>) -> Result<()> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    match control.ports().iter().find(|port| u64::from(port.queues()) != wanted) {
+        Some(port) => bail!(
+            "{}: has {}, and {wanted} were asked for; --setup-nic sets them, as does: ethtool -L {0} combined {wanted}",
+            port.interface(),
+            plural(port.queues() as usize, "queue"),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// What is listened to, and how.
+fn listening(control: &xdp::Control, scrape: Option<&Scrape>) -> String {
     let accounts = control.accounts();
+    let mut text = String::new();
+    if let Some(scrape) = scrape {
+        text.push_str(&format!("metrics at http://{}/metrics\n", scrape.address()));
+    }
     for port in control.ports() {
         let modes: BTreeSet<&str> = accounts
             .iter()
@@ -76,24 +209,14 @@ fn listening(control: &xdp::Control) {
             .map(|account| account.place.mode.name())
             .collect();
         let modes: Vec<&str> = modes.into_iter().collect();
-        anstream::eprintln!(
-            "listening on {}: {}, mode {}",
+        let queues = plural(port.queues() as usize, "queue");
+        text.push_str(&format!(
+            "listening on {}: {queues}, mode {}\n",
             port.interface(),
-            plural(port.queues() as usize, "queue"),
             modes.join(" and ")
-        );
+        ));
     }
-}
-
-/// A sink for events that holds up nobody.
-fn eve(path: &Path) -> Result<Behind> {
-    let (name, target) = if path == Path::new("-") {
-        ("standard output".to_owned(), Target::Stdout)
-    } else {
-        (path.display().to_string(), Target::Append(PathBuf::from(path)))
-    };
-    let open = move || pithead_output::open(&SinkConfig::Eve(target.clone()));
-    Ok(Behind::start(&name, QUEUE_RECORDS, Box::new(open))?)
+    text
 }
 
 /// Lets the sinks pass on what waits. False if something was lost for another reason than a reader who left.
@@ -126,38 +249,16 @@ fn close(sinks: &mut [Behind]) -> bool {
     whole
 }
 
-/// What the command line says of the links.
-fn options(args: &TapArgs) -> Result<Options> {
-    Ok(Options {
-        mode: args.mode.map(|mode| match mode {
-            ModeArg::ZeroCopy => Mode::ZeroCopy,
-            ModeArg::Native => Mode::Native,
-            ModeArg::Skb => Mode::Skb,
-        }),
-        others: match args.others {
-            OthersArg::Pass => Others::Pass,
-            OthersArg::Drop => Others::Drop,
-        },
-        ports: args.ports.clone(),
-        nets: args.nets.iter().map(|net| self::net(net)).collect::<Result<_>>()?,
-        filter: args.filter.as_deref().map(Filter::compile).transpose()?,
-        busy_poll: args.busy_poll.then(BusyPoll::default),
-        ..Options::default()
-    })
-}
-
-fn net(text: &str) -> Result<(std::net::IpAddr, u8)> {
-    let net: IpNet = text
-        .parse()
+fn net(text: &str) -> Result<IpNet> {
+    text.parse()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
-        .with_context(|| format!("--nets: \"{text}\" is not a network such as 10.0.0.0/8"))?;
-    Ok((net.network(), net.prefix_len()))
+        .with_context(|| format!("--nets: \"{text}\" is not a network such as 10.0.0.0/8"))
 }
 
 /// The cores that workers are pinned to, in turn: those that were named, or all that we may use, the NIC's own first.
-fn cores(args: &TapArgs) -> Result<Vec<CoreId>> {
+fn cores(tap: &TapConfig) -> Result<Vec<CoreId>> {
     let usable = core_affinity::get_core_ids().unwrap_or_default();
-    if let Some(text) = &args.cores {
+    if let Some(text) = &tap.cores {
         if text == "none" {
             return Ok(Vec::new());
         }
@@ -169,7 +270,7 @@ fn cores(args: &TapArgs) -> Result<Vec<CoreId>> {
         }
         return Ok(wanted.into_iter().map(|id| CoreId { id }).collect());
     }
-    let near: BTreeSet<usize> = args
+    let near: BTreeSet<usize> = tap
         .interfaces
         .iter()
         .filter_map(|name| nic::survey(name).ok()?.near.ok())

@@ -11,6 +11,10 @@ use serde::Deserialize as Read;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
 use super::home_net;
+#[cfg(target_os = "linux")]
+use crate::cli::{ModeArg, OthersArg};
+#[cfg(target_os = "linux")]
+use crate::commands::length_of_time;
 
 #[derive(Debug, Default, Read)]
 #[serde(default, deny_unknown_fields, expecting = "a table of settings")]
@@ -25,6 +29,14 @@ pub(super) struct RawConfig {
     pub(super) detect: RawDetect,
     pub(super) hosts: RawHosts,
     pub(super) names: RawNames,
+    #[cfg(target_os = "linux")]
+    pub(super) tap: RawTap,
+    #[cfg(target_os = "linux")]
+    pub(super) eve: RawEve,
+    #[cfg(target_os = "linux")]
+    pub(super) metrics: RawMetrics,
+    #[cfg(target_os = "linux")]
+    pub(super) syslog: RawSyslog,
 }
 
 /// A network, read where it is written, so that an error names its line.
@@ -135,6 +147,162 @@ pub(super) struct RawNames {
     pub(super) max: Option<Count<0>>,
 }
 
+/// Live links.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Default, Read)]
+#[serde(default, deny_unknown_fields, expecting = "a table of settings")]
+pub(super) struct RawTap {
+    pub(super) interfaces: List<Text>,
+    pub(super) mode: Option<RawMode>,
+    pub(super) workers: Option<Count<1>>,
+    pub(super) cores: Option<Text>,
+    pub(super) ports: List<Port>,
+    pub(super) nets: List<RawNet>,
+    pub(super) filter: Option<Text>,
+    pub(super) others: Option<RawOthers>,
+    pub(super) busy_poll: Option<Flag>,
+    pub(super) setup_nic: Option<Flag>,
+    pub(super) queues: Option<Count<1>>,
+    pub(super) stats_every: Option<RawTime>,
+}
+
+/// The file of events.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Default, Read)]
+#[serde(default, deny_unknown_fields, expecting = "a table of settings")]
+pub(super) struct RawEve {
+    pub(super) path: Option<RawFolder>,
+    pub(super) flows: Option<Flag>,
+    pub(super) hosts: Option<Flag>,
+    pub(super) rotate_bytes: Option<Count<1>>,
+    pub(super) rotate_every: Option<RawTime>,
+    pub(super) keep: Option<Count<0>>,
+}
+
+/// The page for Prometheus.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Default, Read)]
+#[serde(default, deny_unknown_fields, expecting = "a table of settings")]
+pub(super) struct RawMetrics {
+    pub(super) listen: Option<Text>,
+}
+
+/// The system's log, or another's.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Default, Read)]
+#[serde(default, deny_unknown_fields, expecting = "a table of settings")]
+pub(super) struct RawSyslog {
+    pub(super) to: Option<RawAddress>,
+}
+
+/// A value that is one of the words of the command line.
+#[cfg(target_os = "linux")]
+fn word<T: clap::ValueEnum>(text: &str) -> Result<T> {
+    T::from_str(text, false).map_err(|_| {
+        let words = T::value_variants()
+            .iter()
+            .filter_map(|variant| Some(variant.to_possible_value()?.get_name().to_owned()));
+        anyhow::anyhow!("must be one of {}, not \"{text}\"", words.collect::<Vec<_>>().join(", "))
+    })
+}
+
+/// How frames come.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Read)]
+#[serde(try_from = "Text")]
+pub(super) struct RawMode(pub(super) ModeArg);
+
+#[cfg(target_os = "linux")]
+impl TryFrom<Text> for RawMode {
+    type Error = anyhow::Error;
+
+    fn try_from(Text(text): Text) -> Result<Self> {
+        word(&text).map(Self)
+    }
+}
+
+/// What becomes of frames that are not taken.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Read)]
+#[serde(try_from = "Text")]
+pub(super) struct RawOthers(pub(super) OthersArg);
+
+#[cfg(target_os = "linux")]
+impl TryFrom<Text> for RawOthers {
+    type Error = anyhow::Error;
+
+    fn try_from(Text(text): Text) -> Result<Self> {
+        word(&text).map(Self)
+    }
+}
+
+/// A length of time such as `15m`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Read)]
+#[serde(try_from = "Text")]
+pub(super) struct RawTime(pub(super) std::time::Duration);
+
+#[cfg(target_os = "linux")]
+impl TryFrom<Text> for RawTime {
+    type Error = String;
+
+    fn try_from(Text(text): Text) -> Result<Self, String> {
+        length_of_time(&text).map(Self)
+    }
+}
+
+/// Where syslog messages go.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Read)]
+#[serde(try_from = "Text")]
+pub(super) struct RawAddress(pub(super) pithead_output::Address);
+
+#[cfg(target_os = "linux")]
+impl TryFrom<Text> for RawAddress {
+    type Error = String;
+
+    fn try_from(Text(text): Text) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+/// A port.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Port(pub(super) u16);
+
+#[cfg(target_os = "linux")]
+impl<'de> Deserialize<'de> for Port {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Count::<1>(port) = Count::deserialize(from)?;
+        u16::try_from(port)
+            .map(Self)
+            .map_err(|_| de::Error::custom(format!("there is no port {port}: the last is 65535")))
+    }
+}
+
+/// True or false.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flag(pub(super) bool);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl Visitor<'_> for Any {
+            type Value = Flag;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true or false")
+            }
+
+            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Flag(flag))
+            }
+        }
+        from.deserialize_any(Any)
+    }
+}
+
 /// A whole number, no less than `LEAST`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Count<const LEAST: u64>(pub(super) u64);
@@ -177,7 +345,8 @@ impl<const LEAST: u64> Visitor<'_> for CountVisitor<LEAST> {
 }
 
 /// A text.
-struct Text(String);
+#[derive(Debug)]
+pub(super) struct Text(pub(super) String);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

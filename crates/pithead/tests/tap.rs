@@ -1,0 +1,323 @@
+//! `pithead tap` on a cable of its own: what `replay` finds in a capture it finds on the link, and every frame is accounted for.
+//!
+//! Needs root, and says so where it is skipped.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use pithead_capture::nic::Cable;
+use serde_json::Value;
+use support::{Scratch, captures, command, events, of_type, pcap, replay};
+
+/// Runs `body` with a cable, in a network of its own.
+fn with_cable(queues: u32, body: impl FnOnce(&Cable) + Send + 'static) {
+    let tried = thread::spawn(move || match Cable::lay(queues) {
+        Ok(cable) => body(&cable),
+        Err(error) => println!("skipped: needs root: {error}"),
+    });
+    if let Err(panic) = tried.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// A tap that is listening.
+struct Tap {
+    child: Child,
+    /// Where it serves metrics, if it does.
+    metrics: Option<String>,
+    /// What it says on standard error, line by line.
+    said: BufReader<std::process::ChildStderr>,
+}
+
+impl Tap {
+    fn start(cable: &Cable, options: &[&str]) -> Self {
+        let mut command = command();
+        command.args(["tap", &cable.far, "--cache", "none"]).args(options);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut said = BufReader::new(child.stderr.take().expect("it was asked for"));
+        let (mut line, mut metrics) = (String::new(), None);
+        while !line.starts_with("listening on far0") {
+            line.clear();
+            let read = said.read_line(&mut line).expect("text");
+            assert!(read > 0, "it ended before it listened: {:?}", child.wait());
+            let place =
+                line.strip_prefix("metrics at http://").and_then(|rest| rest.strip_suffix("/metrics\n"));
+            metrics = metrics.or_else(|| place.map(str::to_owned));
+        }
+        Self { child, metrics, said }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("a signal is sent").success());
+    }
+
+    /// Ends it in order; its standard output, and what it said since it listened.
+    fn end(mut self) -> (String, String) {
+        self.signal("TERM");
+        let (mut out, mut err) = (String::new(), String::new());
+        self.child.stdout.take().expect("it was asked for").read_to_string(&mut out).expect("text");
+        self.said.read_to_string(&mut err).expect("text");
+        assert_eq!(self.child.wait().expect("it ends").code(), Some(0), "{err}\n{out}");
+        (out, err)
+    }
+}
+
+/// The IPv4 packets of a capture, without their Ethernet headers.
+fn packets(capture: &Path) -> Vec<Vec<u8>> {
+    let frames = captures::frames(capture);
+    let packet = |bytes: &[u8]| (bytes.get(12..14) == Some(&[8, 0])).then(|| bytes[14..].to_vec());
+    frames.iter().filter_map(|frame| packet(&frame.bytes)).collect()
+}
+
+/// Sends all of them, with a rest now and then: nothing is to be lost.
+#[track_caller]
+fn send(cable: &Cable, packets: &[Vec<u8>]) {
+    for (number, packet) in packets.iter().enumerate() {
+        if let Err(refused) = cable.send(packet) {
+            panic!("a packet to {:?} was not sent: {refused}", packet.get(16..20));
+        }
+        if number % 32 == 31 {
+            thread::yield_now();
+        }
+    }
+}
+
+/// What is known of each miner, without times, flow ids and numbers of frames.
+fn miners(events: &[Value]) -> Vec<String> {
+    let told = |event: &&Value| {
+        let mining = &event["mining"];
+        let fields =
+            ["dialect", "stage", "user", "agent", "pool", "confirmed"].map(|field| mining[field].to_string());
+        format!("{} > {}:{} {}", event["src_ip"], event["dest_ip"], event["dest_port"], fields.join(" "))
+    };
+    let mut all: Vec<String> = of_type(events, "flow").iter().map(told).collect();
+    all.sort();
+    all
+}
+
+/// Every frame is in one place, of at least so many that were sent: the kernel sends some of its own.
+#[track_caller]
+fn adds_up(stats: &Value, sent: u64) {
+    let (capture, frames) = (&stats["capture"], &stats["frames"]);
+    let count = |of: &Value, name: &str| of[name].as_u64().unwrap_or_else(|| panic!("no {name}: {stats:#}"));
+    let term = |name: &str| count(capture, name);
+    assert!(term("seen") >= sent, "{capture:#}");
+    assert_eq!(term("seen"), term("to_sockets") + term("no_socket") + term("filtered"));
+    let lost = term("rx_dropped") + term("rx_ring_full") + term("invalid");
+    assert_eq!(term("to_sockets"), term("received") + lost);
+    assert_eq!(term("received"), count(frames, "read"));
+    assert_eq!(count(frames, "read"), count(frames, "decoded") + count(frames, "discarded"));
+    assert_eq!((term("unexplained"), count(frames, "unexplained")), (0, 0));
+    assert_eq!(capture.get("on_their_way"), None, "nothing is on its way at the end");
+}
+
+#[test]
+fn the_link_tells_what_the_capture_tells() {
+    let office = pcap("demo.pcap");
+    let expected = miners(&replay(&office, &["--eve", "-"]).ends_with(0).events());
+    assert!(expected.len() >= 5, "{expected:#?}");
+    for (mode, queues) in [("skb", 1), ("native", 1), ("native", 2)] {
+        let (office, expected) = (office.clone(), expected.clone());
+        with_cable(queues, move |cable| {
+            let tap = Tap::start(cable, &["--mode", mode, "--eve", "-"]);
+            let packets = packets(&office);
+            send(cable, &packets);
+            let (out, err) = tap.end();
+            let events = events(&out);
+            assert_eq!(miners(&events), expected, "{mode} with {queues}: {err}");
+            let stats = &events.last().expect("a closing event")["stats"];
+            assert_eq!(stats["capture"]["mode"], mode);
+            assert_eq!(stats["capture"]["queues"].as_array().map(Vec::len), Some(queues as usize));
+            adds_up(stats, packets.len() as u64);
+            assert!(
+                events.iter().all(|event| event.get("pcap_cnt").is_none()),
+                "links have no frame numbers"
+            );
+            assert!(of_type(&events, "alert").iter().all(|alert| alert["in_iface"] == "far0"));
+            let times: Vec<_> =
+                of_type(&events, "alert").iter().map(|alert| alert["timestamp"].to_string()).collect();
+            assert!(times.is_sorted(), "{times:?}");
+        });
+    }
+}
+
+#[test]
+fn hosts_and_flows_are_those_of_the_capture() {
+    let office = pcap("demo.pcap");
+    with_cable(1, move |cable| {
+        let tap = Tap::start(cable, &["--mode", "native", "--eve", "-", "--flows", "--hosts"]);
+        let packets = packets(&office);
+        send(cable, &packets);
+        let events = events(&tap.end().0);
+        let stats = &events.last().expect("a closing event")["stats"];
+        let sum = |field: &str| -> u64 {
+            of_type(&events, "host").iter().map(|host| host["host"][field].as_u64().expect("a count")).sum()
+        };
+        assert_eq!(sum("pkts_sent"), stats["frames"]["in_flows"].as_u64().expect("a count"));
+        assert_eq!(sum("bytes_sent"), sum("bytes_received"));
+        assert_eq!(of_type(&events, "flow").len() as u64, stats["flows"]["ended"].as_u64().expect("a count"));
+    });
+}
+
+#[test]
+fn what_is_not_asked_for_is_counted_as_filtered() {
+    with_cable(1, |cable| {
+        let tap = Tap::start(cable, &["--mode", "skb", "--eve", "-", "--ports", "3333"]);
+        let packets = packets(&pcap("demo.pcap"));
+        send(cable, &packets);
+        let events = events(&tap.end().0);
+        let stats = &events.last().expect("a closing event")["stats"];
+        adds_up(stats, packets.len() as u64);
+        assert!(stats["capture"]["filtered"].as_u64() > Some(100), "{stats}");
+        assert!(of_type(&events, "alert").iter().all(|alert| alert["dest_port"] == 3333));
+    });
+}
+
+#[test]
+fn it_ends_by_itself_when_told_to() {
+    with_cable(1, |cable| {
+        let tap = Tap::start(cable, &["--mode", "skb", "--stop-after", "100"]);
+        send(cable, &packets(&pcap("demo.pcap")));
+        let Tap { mut child, .. } = tap;
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+        let mut tap = Tap::start(cable, &["--mode", "skb", "--duration", "200ms"]);
+        assert_eq!(tap.child.wait().expect("it ends").code(), Some(0));
+    });
+}
+
+#[test]
+fn a_hangup_opens_the_events_anew() {
+    with_cable(1, |cable| {
+        let scratch = Scratch::new();
+        let tap = Tap::start(
+            cable,
+            &["--mode", "skb", "--eve", &scratch.text("eve.json"), "--stats-every", "100ms"],
+        );
+        std::fs::rename(scratch.path("eve.json"), scratch.path("old.json"))
+            .expect("it was there from the start");
+        tap.signal("HUP");
+        // The next sums are written to the new file, however long that takes.
+        while !scratch.path("eve.json").exists() {
+            thread::yield_now();
+        }
+        send(cable, &packets(&pcap("stratum-v1/cgminer.pcap")));
+        let (out, _) = tap.end();
+        assert!(out.contains("1 host mines."), "{out}");
+        let new = events(&scratch.read("eve.json"));
+        assert_eq!(of_type(&new, "alert").len(), 1);
+        assert!(!of_type(&new, "stats").is_empty());
+    });
+}
+
+/// The page of metrics once `ready` says that it is as awaited, however long that takes.
+fn scrape(address: &str, ready: impl Fn(&str) -> bool) -> String {
+    loop {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+        let mut page = String::new();
+        stream.read_to_string(&mut page).expect("it answers");
+        if ready(&page) {
+            return page;
+        }
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_configured_tap_serves_metrics_and_sends_alerts_to_syslog() {
+    with_cable(1, |cable| {
+        let scratch = Scratch::new();
+        let log = UnixDatagram::bind(scratch.path("log")).expect("a socket");
+        // The network of the cable is new, and so is its loopback interface: down.
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
+        assert!(up.expect("ip is there").success());
+        let config = format!(
+            "[tap]\ninterfaces = [\"{}\"]\nmode = \"skb\"\nstats_every = \"1h\"\n\
+            [eve]\npath = \"eve.json\"\nrotate_bytes = 1000\nkeep = 50\n\
+            [metrics]\nlisten = \"127.0.0.1:0\"\n[syslog]\nto = \"unix://{}\"\n",
+            cable.far,
+            scratch.text("log"),
+        );
+        let config = scratch.file("pithead.toml", config);
+        let mut program = command();
+        program.args(["tap", "--cache", "none", "--config"]).arg(&config);
+        let tap = Tap::run(program);
+        let packets = packets(&pcap("demo.pcap"));
+        send(cable, &packets);
+        let address = tap.metrics.clone().expect("it said where");
+        let page = scrape(&address, |page| page.contains("pithead_alerts_total{dialect=\"cryptonote\"} 1\n"));
+        let frames = page.lines().find_map(|line| line.strip_prefix("pithead_frames_total "));
+        assert!(frames.and_then(|frames| frames.parse().ok()) >= Some(packets.len() as u64), "{page}");
+        assert!(page.contains("pithead_capture_unexplained_frames 0\n"), "{page}");
+        assert!(page.contains("pithead_capture_mode{interface=\"far0\",queue=\"0\",mode=\"skb\"} 1\n"));
+        let (_, err) = tap.end();
+        assert_eq!(err, "");
+        // Lines are passed on many at a time, and none is torn between two files.
+        let whole = (1..50).rev().map(|number| format!("eve.json.{number}")).chain(["eve.json".to_owned()]);
+        let text: String =
+            whole.filter_map(|name| std::fs::read_to_string(scratch.path(&name)).ok()).collect();
+        let all = events(&text);
+        assert_eq!(all.last().expect("an event")["event_type"], "stats");
+        let alerts = of_type(&all, "alert").len();
+        assert!(alerts >= 5 && scratch.path("eve.json.1").exists(), "{alerts}");
+        log.set_nonblocking(true).expect("a socket");
+        let mut bytes = vec![0; 65_536];
+        let mut sent = 0;
+        while let Ok(length) = log.recv(&mut bytes) {
+            assert!(bytes[..length].starts_with(b"<28>1 "));
+            sent += 1;
+        }
+        assert_eq!(sent, alerts);
+    });
+}
+
+#[test]
+fn a_reader_of_events_that_stops_reading_stops_nothing() {
+    with_cable(1, |cable| {
+        let mut tap = Tap::start(cable, &["--mode", "skb", "--eve", "-", "--flows"]);
+        let packets = packets(&pcap("demo.pcap"));
+        // Nobody reads what it says, which is more than a pipe holds, and a queue behind it.
+        for round in 0..40_u8 {
+            let again: Vec<Vec<u8>> = packets
+                .iter()
+                .map(|packet| {
+                    let mut packet = packet.clone();
+                    for octet in [14, 18] {
+                        packet[octet] ^= round;
+                    }
+                    packet
+                })
+                .collect();
+            send(cable, &again);
+        }
+        tap.signal("TERM");
+        let mut err = String::new();
+        // It ends by itself, although what waits cannot be written.
+        tap.said.read_to_string(&mut err).expect("text");
+        let ended = tap.child.wait().expect("it ends");
+        assert_eq!(ended.code(), Some(1), "{err}");
+        assert!(err.contains("standard output: takes no more events"), "{err}");
+    });
+}
+
+#[test]
+fn a_link_that_is_not_there_is_named() {
+    let run = support::pithead(["tap", "nolink0"]).ends_with(1);
+    assert!(run.err.contains("nolink0"), "{}", run.err);
+    support::pithead(["tap"]).ends_with(1).complains("no interface to listen on");
+    support::pithead(["tap", "lo", "--cores", "9999"]).ends_with(1).complains("there is no core 9999");
+    support::pithead(["tap", "lo", "--duration", "soon"]).ends_with(2);
+}
