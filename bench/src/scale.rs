@@ -42,12 +42,13 @@ impl Scale {
     }
 }
 
-/// Measures with so many flows alive, for so long in the traffic's own time after all have begun.
+/// Measures with so many flows alive, for so long in the traffic's own time after all have begun. `inspect`: whether they are looked into.
 ///
 /// # Errors
 /// When there is no matching engine, or the system does not say how much memory is used.
-pub fn measure(flows: u32, frames_per_second: u32, lasting: Duration) -> Result<Scale> {
+pub fn measure(flows: u32, frames_per_second: u32, lasting: Duration, inspect: bool) -> Result<Scale> {
     let mut tools = Tools::new()?;
+    tools.settings.limits.inspect = inspect;
     tools.settings.max_flows = flows as usize * 4;
     let new_flows_per_second = flows / 10;
     let recipe = Recipe {

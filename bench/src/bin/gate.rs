@@ -114,7 +114,7 @@ fn recipe_of(name: &str) -> Result<Recipe> {
 }
 
 fn memory() -> Result<()> {
-    let scale = scale::measure(FLOWS, 1_000_000, Duration::from_secs(2))?;
+    let scale = scale::measure(FLOWS, 1_000_000, Duration::from_secs(2), true)?;
     println!("bytes {}\nflows {}", scale.bytes, scale.tracked);
     Ok(())
 }

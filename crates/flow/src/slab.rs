@@ -7,9 +7,10 @@ use std::ops::{Index, IndexMut};
 
 use crate::prefetch;
 
-/// Values of a chunk: 4 MiB of those that fill a cache line.
+/// Values of a chunk. Of those that fill a cache line they are 64 MiB, of addresses and not of memory: that is taken as it is written to. Were a
+/// chunk not much larger than a huge page, hardly any would fit into it, since the allocator does not begin at one.
 const CHUNK: usize = 1 << BITS;
-const BITS: u32 = 16;
+const BITS: u32 = 20;
 
 /// Values by number.
 #[derive(Debug)]

@@ -21,6 +21,9 @@ pub(super) struct Args {
     /// Seconds that it goes on after all flows have begun, in the traffic's own time
     #[arg(long, default_value_t = 3.0, value_name = "S")]
     seconds: f64,
+    /// Count flows only, and look into none
+    #[arg(long)]
+    stats_only: bool,
     /// Print the figures as a line of JSON
     #[arg(long)]
     json: bool,
@@ -28,7 +31,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let [flows] = args.flows[..] else { return each(args) };
-    let scale = scale::measure(flows, args.rate, Duration::from_secs_f64(args.seconds))?;
+    let scale = scale::measure(flows, args.rate, Duration::from_secs_f64(args.seconds), !args.stats_only)?;
     if args.json {
         println!("{}", serde_json::to_string(&scale)?);
         return Ok(());
@@ -53,7 +56,7 @@ fn each(args: &Args) -> Result<()> {
             "--seconds",
             &args.seconds.to_string(),
         ]);
-        command.args(args.json.then_some("--json"));
+        command.args(args.json.then_some("--json")).args(args.stats_only.then_some("--stats-only"));
         let status = command.status().with_context(|| format!("{}: cannot be started", this.display()))?;
         if !status.success() {
             bail!("{flows} flows: {status}");
