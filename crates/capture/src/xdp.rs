@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A [`Port`] is what needs privileges: the program, promiscuity, and making sockets. A [`Queue`] is what reads: it binds a socket that
-//! it was handed, and needs none. [`open`] does both in one process.
+//! it was handed, and needs none. [`open()`] does both in one process.
 //!
 //! Of every frame it is known what became of it: *seen* by the program = *to socket* + *no socket* + *filtered* ([`Seen`]), and
 //! *to socket* = *received* + *rx dropped* + *rx ring full* + *invalid* ([`Taken`]). Both hold to the last frame once traffic has stopped
