@@ -116,9 +116,7 @@ impl Aggregator {
             Some(reached) => self.held.extract_if(.., |event| event.at <= reached).collect(),
             None => std::mem::take(&mut self.held),
         };
-        // As in a file: by the frame that caused them, which for a flow that ran out of time is its last. Workers number frames for
-        // themselves, so its time stands for it.
-        due.sort_by_key(|event| (event.flow.last, rank(&event.body), event.cause, event.flow.id));
+        due.sort_by_key(|event| (event.at, rank(&event.body), event.cause, event.flow.id));
         for event in due {
             self.event(event, sink);
         }

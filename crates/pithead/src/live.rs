@@ -204,11 +204,6 @@ impl<'a> Control<'a> {
                 self.errors.push(error);
             }
         }
-        // Flows that end with the tap are told in the order in which they fell silent, which is known once all workers have told theirs:
-        // `close` says them all.
-        if self.ending.load(Ordering::Relaxed) {
-            return;
-        }
         let seats = &self.seats;
         let late = |number: usize| {
             seats.get(number).is_none_or(|seat| seat.last || now.duration_since(seat.heard) > LATE)
