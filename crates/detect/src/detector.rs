@@ -76,6 +76,17 @@ impl DetectCounters {
     }
 }
 
+/// Of which flows the end is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// Of those that mine.
+    Miners,
+    /// Of all.
+    All,
+    /// Of all, with what hints at mining and is no proof alone: the other half of the flow may be somebody else's.
+    Hints,
+}
+
 /// The detector of a worker.
 #[derive(Debug)]
 pub struct Detector {
@@ -169,8 +180,8 @@ impl Detector {
         }
     }
 
-    /// Says what there is to say of a flow that has ended. `all`: also of one that does not mine.
-    pub fn finish(&mut self, ended: &mut Ended, all: bool, out: &mut Vec<Event>) {
+    /// Says what there is to say of a flow that has ended.
+    pub fn finish(&mut self, ended: &mut Ended, tell: Tell, out: &mut Vec<Event>) {
         let (end, at, sequence, number) = (ended.end, ended.at, ended.last_frame, ended.last_number);
         let flow = &mut ended.flow();
         let frame = Frame { at: flow.last(), sequence, number, interface: flow.interface(), wire_len: 0 };
@@ -187,7 +198,7 @@ impl Detector {
                 .talk
                 .session
                 .as_ref()
-                .filter(|session| session.is_alerted())
+                .filter(|session| session.is_alerted() || (tell == Tell::Hints && session.is_hint()))
                 .and_then(|session| session.mining(DIALECTS[session.dialect()].name()))
                 .map(Box::new);
         }
@@ -201,7 +212,7 @@ impl Detector {
             out.push(Event { cause, at, flow: flow.summary(), app, body });
         }
         // A flow without a record was alerted by a payload alone; it has ended all the same.
-        if all || flow.is_alerted() || mining.is_some() {
+        if tell != Tell::Miners || flow.is_alerted() || mining.is_some() {
             let body = Body::Flow { end: Some(end), mining, oddities };
             out.push(Event { cause, at, flow: flow.summary(), app, body });
         }

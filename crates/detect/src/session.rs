@@ -146,6 +146,11 @@ impl Session {
             .find(|place| self.asks[*place].is_some_and(|(known, _)| known == id))
     }
 
+    /// Whether something was said that, with an answer of the other side, would be proof.
+    pub fn is_hint(&self) -> bool {
+        self.heard.iter().any(|heard| heard.hints + heard.proofs > 0)
+    }
+
     /// Everything that events say of it, once it is certain.
     pub fn mining(&self, name: &'static str) -> Option<Mining> {
         Some(Mining {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use pithead_detect::pools::{List, Pools};
-use pithead_detect::{Anchors, Body, Detector, Event, Limits, Mining, Where};
+use pithead_detect::{Anchors, Body, Detector, Event, Limits, Mining, Tell, Where};
 use pithead_flow::{Clock, Direction, FlowTable, Sighting, Timeouts};
 use pithead_wire::{Flags, Packet, Tags, Tcp, Timestamp, Transport, Udp};
 
@@ -140,7 +140,7 @@ impl Line {
     fn end(&mut self) -> Vec<Event> {
         self.table.finish(self.clock.now());
         for mut ended in self.table.ended() {
-            self.detector.finish(&mut ended, false, &mut self.events);
+            self.detector.finish(&mut ended, Tell::Miners, &mut self.events);
         }
         std::mem::take(&mut self.events)
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use pithead_detect::pools::{List, Pools};
-use pithead_detect::{Anchors, Body, DIALECTS, Detector, Event, Facts, Limits};
+use pithead_detect::{Anchors, Body, DIALECTS, Detector, Event, Facts, Limits, Tell};
 use pithead_flow::{Clock, Direction, FlowTable, Sighting, Timeouts};
 use pithead_wire::{Flags, Packet, Tags, Tcp, Timestamp, Transport};
 use proptest::prelude::*;
@@ -117,7 +117,7 @@ impl Theatre {
         let now = self.clock.now();
         self.flows.finish(now);
         for mut ended in self.flows.ended() {
-            self.detector.finish(&mut ended, false, &mut self.events);
+            self.detector.finish(&mut ended, Tell::Miners, &mut self.events);
         }
         let ended = self.events.iter().rev().find_map(|event| match &event.body {
             Body::Flow { mining: Some(mining), .. } => Some(mining.dialect),

@@ -73,6 +73,8 @@ pub struct CaptureStats {
     pub read: u64,
     /// Events that workers had to drop because they were not taken from them in time: the newest.
     pub events_dropped: u64,
+    /// Flows of which two workers saw a direction each, told of as one.
+    pub halves_joined: u64,
     /// Whether no more frames will come, so that none can be on their way.
     pub closed: bool,
 }

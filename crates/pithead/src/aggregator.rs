@@ -17,9 +17,14 @@ use pithead_output::{
 use pithead_wire::Timestamp;
 
 use crate::config::Config;
+use crate::halves::Halves;
 use crate::names::Names;
 use crate::recent::Recent;
 use crate::report::{Counters, Report};
+
+/// How far apart the times may be of what came to two live workers at once: each reads the clock when it takes a batch, which is later
+/// for one that was kept from running. Events wait for so long, so that a name's look-up is known before the session that follows it.
+const JITTER: Duration = Duration::from_millis(250);
 
 /// Merges reports into records.
 #[derive(Debug)]
@@ -53,6 +58,8 @@ pub struct Aggregator {
     /// How far each worker of a live link has come, until its last report; a replay's workers keep the same time.
     times: Vec<Option<Timestamp>>,
     live: bool,
+    /// Where several workers may each see half of a flow.
+    halves: Option<Halves>,
 }
 
 impl Aggregator {
@@ -78,6 +85,7 @@ impl Aggregator {
             held: Vec::new(),
             times: vec![Some(Timestamp::from_nanos(i64::MIN)); workers],
             live: false,
+            halves: None,
         }
     }
 
@@ -89,7 +97,8 @@ impl Aggregator {
 
     /// An aggregator for so many workers on live links.
     pub fn live(config: &Config, pools: Arc<Pools>, workers: usize) -> Self {
-        Self { live: true, ..Self::new(config, pools, Vec::new(), workers) }
+        let halves = (workers > 1).then(|| Halves::new(config.max_names, config.settings.all_flows));
+        Self { live: true, halves, ..Self::new(config, pools, Vec::new(), workers) }
     }
 
     /// Takes in a live worker's report. Its events wait until [`emit`](Self::emit): those of others may come before them.
@@ -113,13 +122,47 @@ impl Aggregator {
         let awaited = self.times.iter().enumerate().filter(|(worker, _)| !late(*worker));
         let reached = awaited.filter_map(|(_, time)| *time).min();
         let mut due: Vec<Event> = match reached {
-            Some(reached) => self.held.extract_if(.., |event| event.at <= reached).collect(),
+            Some(reached) => {
+                let kept = if self.times.len() > 1 { JITTER } else { Duration::ZERO };
+                // A name is needed by whatever comes after it, however the clocks of two workers stand.
+                let is_due = |event: &Event| {
+                    event.at.after(kept) <= reached || matches!(event.body, Body::Resolved(_))
+                };
+                self.held.extract_if(.., |event| is_due(event)).collect()
+            }
             None => std::mem::take(&mut self.held),
         };
-        due.sort_by_key(|event| (event.at, rank(&event.body), event.cause, event.flow.id));
+        let is_use = |event: &Event| !matches!(event.body, Body::Resolved(_));
+        // As in a file: by the frame that caused them, which for a flow that ran out of time is its last. Workers number frames for
+        // themselves, so its time stands for it.
+        due.sort_by_key(|event| {
+            (is_use(event), event.flow.last, rank(&event.body), event.cause, event.flow.id)
+        });
+        let now = self.now;
         for event in due {
+            match &mut self.halves {
+                Some(halves) => {
+                    for event in halves.take(event, now) {
+                        self.event(event, sink);
+                    }
+                }
+                None => self.event(event, sink),
+            }
+        }
+        self.release(Some(now), sink);
+    }
+
+    /// Tells of halves of flows whose other half has not come in time; without a time, of all that wait.
+    pub fn release(&mut self, now: Option<Timestamp>, sink: &mut dyn FnMut(Record)) {
+        let alone = self.halves.as_mut().map(|halves| halves.release(now)).unwrap_or_default();
+        for event in alone {
             self.event(event, sink);
         }
+    }
+
+    /// Flows that two workers saw half of each.
+    pub fn halves_joined(&self) -> u64 {
+        self.halves.as_ref().map_or(0, Halves::joined)
     }
 
     /// The number of an interface by its name: workers number those that they read from on their own.
@@ -222,7 +265,8 @@ impl Aggregator {
     /// How much had to be forgotten for want of room: names, and what is remembered of flows between their events.
     fn forgotten(&self) -> u64 {
         let flows = self.spoken.forgotten() + self.alerted.forgotten() + self.told.forgotten();
-        self.names.forgotten() + self.blocked.forgotten() + flows
+        let halves = self.halves.as_ref().map_or(0, Halves::forgotten);
+        self.names.forgotten() + self.blocked.forgotten() + flows + halves
     }
 
     fn event(&mut self, event: Event, sink: &mut dyn FnMut(Record)) {

@@ -198,6 +198,7 @@ impl Config {
                 },
             },
             all_flows: false,
+            halves: false,
             hosts: false,
             home,
         };

@@ -11,6 +11,7 @@ mod columns;
 pub mod commands;
 pub mod config;
 mod expect;
+mod halves;
 #[cfg(target_os = "linux")]
 mod live;
 mod names;

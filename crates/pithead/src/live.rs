@@ -31,7 +31,7 @@ pub(crate) use self::links::Links;
 use self::load::{Load, Thread};
 use self::worker::{TICK, Worker};
 use crate::aggregator::Aggregator;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Settings};
 use crate::report::Report;
 use crate::run::Tools;
 use crate::signals::Order;
@@ -116,7 +116,8 @@ impl<'a> Control<'a> {
         outlets: Outlets<'a>,
     ) -> Result<Self> {
         let aggregator = Aggregator::live(&tools.config, tools.pools.clone(), sources.len());
-        let settings = Arc::new(tools.config.settings.clone());
+        let halves = sources.len() > 1;
+        let settings = Arc::new(Settings { halves, ..tools.config.settings.clone() });
         let ending = Arc::new(AtomicBool::new(false));
         let started = Instant::now();
         let mut seats = Vec::new();
@@ -204,6 +205,11 @@ impl<'a> Control<'a> {
                 self.errors.push(error);
             }
         }
+        // Flows that end with the tap are told in the order in which they fell silent, which is known once all workers have told theirs:
+        // `close` says them all.
+        if self.ending.load(Ordering::Relaxed) {
+            return;
+        }
         let seats = &self.seats;
         let late = |number: usize| {
             seats.get(number).is_none_or(|seat| seat.last || now.duration_since(seat.heard) > LATE)
@@ -246,7 +252,14 @@ impl<'a> Control<'a> {
     /// The account of the links as it stands.
     fn capture(&mut self, closed: bool) -> Option<CaptureStats> {
         let (read, events_dropped) = (self.aggregator.frames_read(), self.aggregator.events_dropped());
-        self.taps.account().map(|account| CaptureStats { read, events_dropped, closed, ..account })
+        let halves_joined = self.aggregator.halves_joined();
+        self.taps.account().map(|account| CaptureStats {
+            read,
+            events_dropped,
+            halves_joined,
+            closed,
+            ..account
+        })
     }
 
     /// Makes the page of metrics anew, once a second.
@@ -284,6 +297,7 @@ impl<'a> Control<'a> {
     fn close(mut self) -> Outcome {
         let mut told = Told { sinks: self.outlets.sinks, note: self.outlets.note, alerts: &mut self.alerts };
         self.aggregator.emit(|_| true, &mut |record| told.tell(record));
+        self.aggregator.release(None, &mut |record| told.tell(record));
         self.give_account(true);
         for seat in &mut self.seats {
             if let Some(thread) = seat.thread.take() {
@@ -319,4 +333,124 @@ fn words(said: Option<&(dyn Any + Send)>) -> &str {
         said.downcast_ref::<String>().map(String::as_str).or_else(|| said.downcast_ref::<&str>().copied())
     });
     said.unwrap_or("it ended without a word")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use crossbeam::channel::unbounded;
+    use pithead_capture::{FileSource, MemorySource};
+
+    use super::*;
+    use crate::config::Config;
+
+    /// Nothing is kept of a memory source's frames.
+    struct Nothing;
+
+    impl Taps for Nothing {
+        fn account(&mut self) -> Option<CaptureStats> {
+            None
+        }
+
+        fn stop(&mut self) {}
+    }
+
+    /// Frames of a golden capture, dealt out to so many sources.
+    fn dealt(capture: &str, sources: usize, to: impl Fn(&[u8]) -> usize) -> Vec<Box<dyn PacketSource>> {
+        let path = [concat!(env!("CARGO_MANIFEST_DIR"), "/../../pcaps/"), capture].concat();
+        let mut file = FileSource::open(&[PathBuf::from(path)]).expect("a capture");
+        let mut dealt = vec![MemorySource::new(); sources];
+        while let Some(batch) = file.next_batch().expect("a sound capture") {
+            for frame in batch.frames() {
+                dealt[to(frame.bytes)].push_frame(frame);
+            }
+        }
+        dealt.into_iter().map(|source| Box::new(source) as Box<dyn PacketSource>).collect()
+    }
+
+    fn told(sources: Vec<Box<dyn PacketSource>>) -> (Vec<Record>, Outcome) {
+        let tools = Tools::new(Config::default()).expect("the defaults are sound");
+        let mut records = Vec::new();
+        let mut note = |record: &Record| records.push(record.clone());
+        let outlets = Outlets { sinks: &mut [], scrape: None, note: &mut note };
+        let limits = Limits { duration: None, frames: None, stats_every: Duration::from_secs(3600) };
+        let (_orders, ordered) = unbounded();
+        let sources = sources.into_iter().map(|source| (source, None)).collect();
+        let mut taps = Nothing;
+        let control = Control::start(&tools, sources, limits, &mut taps, outlets).expect("threads start");
+        let outcome = control.run(&ordered);
+        (records, outcome)
+    }
+
+    /// What is said of each flow that mined: who, packets each way, and whether both sides were heard.
+    fn miners(records: &[Record]) -> Vec<String> {
+        let flow = |record: &Record| match &record.body {
+            RecordBody::Flow(flow) => flow.verdict.as_ref().map(|verdict| {
+                let summary = &flow.flow;
+                let name = verdict.dialect().unwrap_or_default();
+                format!("{} {:?} {name} {:?}", summary.source, summary.packets, verdict.certainty())
+            }),
+            _ => None,
+        };
+        let mut all: Vec<String> = records.iter().filter_map(flow).collect();
+        all.sort();
+        all
+    }
+
+    fn alerts(records: &[Record]) -> usize {
+        records.iter().filter(|record| matches!(record.body, RecordBody::Alert(_))).count()
+    }
+
+    /// By the direction: who has the lower address in IPv4 over Ethernet.
+    fn by_direction(bytes: &[u8]) -> usize {
+        usize::from(bytes.get(26..30) > bytes.get(30..34))
+    }
+
+    #[test]
+    fn the_two_directions_on_two_workers_are_one_flow_and_one_alert() {
+        for capture in ["stratum-v1/cgminer.pcap", "demo.pcap"] {
+            let (whole, _) = told(dealt(capture, 1, |_| 0));
+            let (halves, outcome) = told(dealt(capture, 2, by_direction));
+            assert!(!miners(&whole).is_empty());
+            assert_eq!(miners(&halves), miners(&whole), "{capture}");
+            assert_eq!(alerts(&halves), alerts(&whole), "{capture}");
+            assert_eq!(outcome.stats.frames.unexplained(), 0);
+        }
+    }
+
+    #[test]
+    fn any_worker_may_have_any_frame_of_other_flows() {
+        let (whole, _) = told(dealt("demo.pcap", 1, |_| 0));
+        // By the sum of the addresses, which is the same both ways.
+        let by_hosts = |bytes: &[u8]| {
+            bytes.get(26..34).map_or(0, |hosts| hosts.iter().map(|b| usize::from(*b)).sum::<usize>() % 3)
+        };
+        let (shared, outcome) = told(dealt("demo.pcap", 3, by_hosts));
+        assert_eq!(miners(&shared), miners(&whole));
+        assert_eq!(outcome.stats.flows.flows, 65);
+        assert!(outcome.errors.is_empty());
+    }
+
+    /// Panics at its second batch.
+    struct Broken(MemorySource, bool);
+
+    impl PacketSource for Broken {
+        fn next_batch(&mut self) -> Result<Option<pithead_capture::Batch<'_>>, pithead_capture::Error> {
+            assert!(!std::mem::replace(&mut self.1, true), "as this test wants");
+            self.0.next_batch()
+        }
+    }
+
+    #[test]
+    fn a_worker_that_panics_ends_it_loudly_with_what_the_others_saw() {
+        let mut sources = dealt("stratum-v1/cgminer.pcap", 1, |_| 0);
+        sources.push(Box::new(Broken(MemorySource::new(), false)));
+        sources.push(Box::new(Broken(MemorySource::new(), true)));
+        let (records, outcome) = told(sources);
+        assert_eq!(alerts(&records), 1);
+        let [error] = &outcome.errors[..] else { panic!("one worker failed: {:?}", outcome.errors) };
+        assert!(error.contains("worker 2 stopped: as this test wants"), "{error}");
+        assert!(matches!(records.last().map(|record| &record.body), Some(RecordBody::Stats(_))));
+    }
 }

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use pithead_capture::Frame;
 use pithead_detect::pools::Pools;
-use pithead_detect::{Anchors, Detector, Event, Limits};
+use pithead_detect::{Anchors, Detector, Event, Limits, Tell};
 use pithead_flow::{
     Clock, Direction, Flow, FlowTable, FragmentLimits, Fragments, HostStats, KeyTags, Lookup, Moved,
     Sighting, Timeouts, owner,
 };
-use pithead_wire::{self as wire, Checksums, Decoded, Discard, Fragment, Packet, Timestamp, Transport};
+use pithead_wire::{
+    self as wire, Checksums, Decoded, Discard, Flags, Fragment, Packet, Timestamp, Transport,
+};
 
 use crate::report::Report;
 
@@ -41,6 +43,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether every flow is told of at its end, or only those that mine.
     pub all_flows: bool,
+    /// Whether the other half of a flow may be another worker's, so that the ends of halves are told of as well.
+    pub halves: bool,
     /// Whether hosts are summed up.
     pub hosts: bool,
     /// Which addresses are ours.
@@ -306,10 +310,28 @@ impl Pipeline {
             if settings.hosts {
                 add_hosts(report, &ended.flow(), &settings.home);
             }
-            detector.finish(&mut ended, settings.all_flows, &mut report.events);
+            let half = settings.halves && is_half(&ended.flow());
+            let tell = match (settings.all_flows, half) {
+                (_, true) => Tell::Hints,
+                (true, false) => Tell::All,
+                (false, false) => Tell::Miners,
+            };
+            detector.finish(&mut ended, tell, &mut report.events);
         }
     }
 }
+
+/// Whether a TCP connection that came about was seen in one direction only.
+fn is_half(flow: &Flow<'_>) -> bool {
+    let summary = flow.summary();
+    let [forward, backward] = summary.flags;
+    summary.protocol == TCP
+        && crate::halves::is_half(&summary)
+        && forward.union(backward).contains(Flags::ACK)
+}
+
+/// IANA's number.
+const TCP: u8 = 6;
 
 fn show(
     detector: &mut Detector,

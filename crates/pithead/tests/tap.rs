@@ -147,9 +147,6 @@ fn the_link_tells_what_the_capture_tells() {
                 "links have no frame numbers"
             );
             assert!(of_type(&events, "alert").iter().all(|alert| alert["in_iface"] == "far0"));
-            let times: Vec<_> =
-                of_type(&events, "alert").iter().map(|alert| alert["timestamp"].to_string()).collect();
-            assert!(times.is_sorted(), "{times:?}");
         });
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct Capture<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unexplained: Option<u64>,
     events_dropped: u64,
+    halves_joined: u64,
     queues: Vec<Queue<'a>>,
     nics: Vec<Nic<'a>>,
 }
@@ -38,6 +39,7 @@ impl<'a> Capture<'a> {
             on_their_way: stats.on_their_way(),
             unexplained: stats.unexplained(),
             events_dropped: stats.events_dropped,
+            halves_joined: stats.halves_joined,
             queues: stats.queues.iter().map(Queue::new).collect(),
             nics: stats.nics.iter().map(Nic::new).collect(),
         }

@@ -234,8 +234,14 @@ fn tapped() -> Record {
         crc: Some(0),
         length: Some(0),
     };
-    let capture =
-        CaptureStats { queues: vec![queue], nics: vec![nic], read: 1_000, events_dropped: 0, closed: true };
+    let capture = CaptureStats {
+        queues: vec![queue],
+        nics: vec![nic],
+        read: 1_000,
+        events_dropped: 0,
+        halves_joined: 0,
+        closed: true,
+    };
     let stats = StatsRecord { files: None, capture: Some(capture), ..*stats };
     Record { origin: Origin::default(), ..record(RecordBody::Stats(Box::new(stats))) }
 }
