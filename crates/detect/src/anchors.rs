@@ -88,6 +88,14 @@ impl Scanner {
     }
 }
 
+impl Scanner {
+    /// Whether a payload may hold a message, or the beginning of one: a word of a dialect, or a brace in text that does not end with it.
+    pub(crate) fn is_worth_reading(&mut self, payload: &[u8]) -> bool {
+        let ends = matches!(payload.last(), Some(b'\n' | b'}' | b']'));
+        (!ends && payload.contains(&b'{')) || self.candidates(payload) != 0
+    }
+}
+
 impl std::fmt::Debug for Scanner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Scanner").field("patterns", &self.dialects.len()).finish_non_exhaustive()

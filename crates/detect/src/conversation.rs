@@ -25,6 +25,26 @@ pub(crate) struct Conversation {
     /// Forward and backward.
     pub(crate) halves: [Half; 2],
     pub(crate) talk: Talk,
+    /// Where each direction goes on that is left alone; `None` for one that is read.
+    resting: [Option<Rest>; 2],
+    /// What was odd before a direction was left alone.
+    past: Oddities,
+}
+
+/// A direction that is left alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rest {
+    /// The sequence number expected next, if it is known.
+    pub(crate) next: Option<u32>,
+}
+
+/// How much of a flow is read that says nothing of mining.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Depth {
+    /// Bytes of each direction that are read.
+    pub(crate) each: u64,
+    /// Bytes of both, read or not, after which its record is given up.
+    pub(crate) patience: u64,
 }
 
 /// What the two directions say.
@@ -49,8 +69,12 @@ pub(crate) struct Talk {
     /// Other readings of first bytes that had to make room.
     pub(crate) readings_full: u64,
     pub(crate) session: Option<Box<Session>>,
-    /// Bytes that may still be read without a sign of mining.
-    budget: u64,
+    /// Bytes of each direction that may still be read without a sign.
+    left: [u64; 2],
+    /// Bytes that may still pass without a sign of mining.
+    patience: u64,
+    /// Whether a response of HTTP is awaited, forward and backward.
+    awaits: [bool; 2],
     /// Names already spoken of.
     names: Names,
     dns: bool,
@@ -58,20 +82,14 @@ pub(crate) struct Talk {
 
 impl Conversation {
     /// A conversation about to begin. `starts`: sequence numbers of the first bytes, where the SYNs were seen.
-    pub(crate) fn new(starts: [Option<u32>; 2], budget: u64, dns: bool, resumed: bool) -> Self {
+    pub(crate) fn new(starts: [Option<u32>; 2], depth: Depth, dns: bool) -> Self {
         let mut halves = [Half::default(), Half::default()];
         for (half, start) in halves.iter_mut().zip(starts) {
             if let Some(start) = start {
                 half.synchronize(start);
             }
         }
-        let reader = |direction: Direction| {
-            let mut reader = Reader::new(direction, starts[direction.index()].is_some(), dns);
-            if resumed {
-                reader.doubt();
-            }
-            reader
-        };
+        let reader = |direction: Direction| Reader::new(direction, starts[direction.index()].is_some(), dns);
         let talk = Talk {
             readers: [reader(Direction::Forward), reader(Direction::Backward)],
             read: [0; 2],
@@ -84,11 +102,69 @@ impl Conversation {
             tunnelled: false,
             readings_full: 0,
             session: None,
-            budget,
+            left: [depth.each; 2],
+            patience: depth.patience,
+            awaits: [false; 2],
             names: Names::default(),
             dns,
         };
-        Self { halves, talk }
+        Self { halves, talk, resting: [None; 2], past: Oddities::default() }
+    }
+
+    /// A conversation taken up in its midst, both directions of which rest.
+    pub(crate) fn resumed(next: Option<[u32; 2]>, depth: Depth) -> Self {
+        let mut record = Self::new([None; 2], depth, false);
+        record.resting = [0, 1].map(|way| Some(Rest { next: next.map(|next| next[way]) }));
+        record.talk.readers.iter_mut().for_each(Reader::doubt);
+        record.talk.course.spoil();
+        record.talk.opening = None;
+        record
+    }
+
+    /// How a direction rests, if it does.
+    pub(crate) const fn resting(&mut self, direction: Direction) -> Option<&mut Rest> {
+        self.resting[direction.index()].as_mut()
+    }
+
+    /// Reads a direction again, for so many bytes. `early`: what comes next came before its turn.
+    pub(crate) fn wake(&mut self, direction: Direction, early: bool, bytes: u64) {
+        let way = direction.index();
+        let Some(rest) = self.resting[way].take() else { return };
+        if let Some(next) = rest.next.filter(|_| early) {
+            self.halves[way].synchronize(next);
+        }
+        self.talk.left[way] = bytes;
+        self.talk.awaits[way] = false;
+    }
+
+    /// Leaves the directions alone that have been read enough. True when the flow has.
+    pub(crate) fn settle(&mut self, pool: &mut Pool) -> bool {
+        for direction in [Direction::Forward, Direction::Backward] {
+            let way = direction.index();
+            if self.resting[way].is_none() && self.talk.has_enough(direction) {
+                self.past = self.oddities();
+                let half = std::mem::take(&mut self.halves[way]);
+                // The other direction's are in the sum as well, and go on counting from nothing.
+                self.halves[1 - way].forget_oddities();
+                self.resting[way] = Some(Rest { next: half.position() });
+                self.talk.lay_aside(direction, pool);
+            }
+        }
+        self.talk.is_given_up() || (self.resting.iter().all(Option::is_some) && !self.talk.is_mining())
+    }
+
+    /// Gives back its memory: it waits to be used again.
+    pub(crate) fn empty(&mut self) {
+        *self = Self::new([None; 2], Depth { each: 0, patience: 0 }, false);
+    }
+
+    /// The sequence numbers expected next, where both are known.
+    pub(crate) fn next(&self) -> Option<[u32; 2]> {
+        let next = |way: usize| match self.resting[way] {
+            Some(rest) => rest.next,
+            None => self.halves[way].position(),
+        };
+        Some([next(0)?, next(1)?])
     }
 
     /// What was odd about the bytes of both directions.
@@ -96,21 +172,69 @@ impl Conversation {
         let sum = |count: fn(&StreamOddities) -> u32| {
             self.halves.iter().map(|half| u64::from(count(half.oddities()))).sum()
         };
-        Oddities {
+        let mut all = self.past;
+        all.add(Oddities {
             gaps: sum(|odd| odd.gaps),
             lost_bytes: sum(|odd| odd.lost_bytes),
             conflicts: sum(|odd| odd.conflicts),
             out_of_order: sum(|odd| odd.out_of_order),
             retransmissions: sum(|odd| odd.retransmissions),
-        }
+        });
+        all
     }
 }
 
 impl Talk {
-    /// Whether nothing more needs to be read: all was read that could be, or enough without a sign of mining.
-    pub(crate) fn is_done(&self) -> bool {
-        let read = self.readers.iter().all(Reader::is_done) || self.budget == 0;
-        read && self.session.as_ref().is_none_or(|session| !session.is_alerted())
+    /// Whether enough was read of a direction: all that it can tell, or its depth without a sign. What has begun may end.
+    fn has_enough(&self, direction: Direction) -> bool {
+        let way = direction.index();
+        let reader = &self.readers[way];
+        if self.left[way] > 0 {
+            // One side's bytes may yet be contradicted, and the flow's verdict may come from the other.
+            return self.session.is_none() && self.readers.iter().all(Reader::is_done);
+        }
+        let sign = reader.is_inside() || reader.is_talk() || self.session.is_some();
+        !(sign
+            || self.course.is_promising()
+            || self.inside.as_ref().is_some_and(|inside| inside.is_promising()))
+    }
+
+    /// Leaves a direction alone.
+    fn lay_aside(&mut self, direction: Direction, pool: &mut Pool) {
+        let way = direction.index();
+        self.readers[way].lay_aside(pool);
+        self.left[way] = 0;
+        self.course.spoil();
+        if let Some(inside) = &mut self.inside {
+            inside.spoil();
+        }
+        if direction == Direction::Forward {
+            self.opening = None;
+        }
+    }
+
+    /// Bytes of a direction that is left alone have passed.
+    pub(crate) const fn pass(&mut self, bytes: usize) {
+        self.patience = self.patience.saturating_sub(bytes as u64);
+    }
+
+    /// Whether a payload is the answer that a direction has been woken for.
+    pub(crate) fn is_awaited(&self, direction: Direction, payload: &[u8]) -> bool {
+        self.awaits[direction.index()] && payload.starts_with(b"HTTP/1.")
+    }
+
+    /// Whether something like mining was met.
+    pub(crate) const fn has_sign(&self) -> bool {
+        self.session.is_some()
+    }
+
+    fn is_mining(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.is_alerted())
+    }
+
+    /// Whether so much has passed without a sign that its record is better used for another.
+    fn is_given_up(&self) -> bool {
+        self.patience == 0 && !self.is_mining()
     }
 
     /// What came out of a direction's segments.
@@ -130,7 +254,9 @@ impl Talk {
 
     /// The next bytes of a direction.
     fn data(&mut self, direction: Direction, bytes: &[u8], pool: &mut Pool, judge: &mut Judge<'_>) {
-        self.budget = self.budget.saturating_sub(bytes.len() as u64);
+        self.pass(bytes.len());
+        let left = &mut self.left[direction.index()];
+        *left = left.saturating_sub(bytes.len() as u64);
         self.read[direction.index()] += bytes.len() as u64;
         if self.readers[direction.index()].is_fresh()
             && let Some(app) = nodes::message(bytes)
@@ -147,7 +273,7 @@ impl Talk {
         if rest.is_empty() {
             return;
         }
-        let Self { readers: [forward, backward], inside, tunnelled, session, names, .. } = self;
+        let Self { readers: [forward, backward], inside, tunnelled, session, names, awaits, .. } = self;
         // What a SOCKS handshake took is none of the tunnel's turns.
         if let Some(inside) = inside.as_mut().filter(|_| !*tunnelled) {
             inside.count(direction, &rest, judge, session, names);
@@ -157,7 +283,10 @@ impl Talk {
         let (reader, other) =
             if direction == Direction::Forward { (forward, backward) } else { (backward, forward) };
         reader.push(&rest, pool, &mut |found| match found {
-            Found::Expect(kind) => other.expect(kind),
+            Found::Expect(kind) => {
+                other.expect(kind);
+                awaits[direction.reverse().index()] = true;
+            }
             Found::Tunnel(bytes) if counts => tunnel.extend_from_slice(bytes),
             found => judge.found(&found, direction, session, names),
         });

@@ -6,6 +6,7 @@
 
 use pithead_flow::Direction;
 
+use crate::dialect::DIALECTS;
 use crate::judge::{Judge, Names};
 use crate::nodes;
 use crate::session::Session;
@@ -37,6 +38,11 @@ impl Course {
     /// Whether more bytes can tell nothing more.
     pub(crate) const fn is_judged(&self) -> bool {
         self.judged
+    }
+
+    /// Whether what it has shown so far could be the beginning of something known.
+    pub(crate) fn is_promising(&self) -> bool {
+        !self.judged && DIALECTS.iter().any(|dialect| dialect.expects_more(&self.turns))
     }
 
     /// Bytes were lost: what follows cannot be measured.

@@ -7,15 +7,16 @@
 use std::sync::Arc;
 
 use pithead_flow::{Direction, Ended, Flow, Segment, Sighting as Frame, StreamLimits};
-use pithead_wire::{Flags, Tcp, Udp};
+use pithead_wire::{Flags, Tcp, Timestamp, Udp};
 
 use crate::anchors::{Anchors, Scanner};
 use crate::app::App;
 use crate::carriers::dns;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Depth};
 use crate::dialect::DIALECTS;
 use crate::event::{Body, Cause, Event, Oddities};
 use crate::framing::Pool;
+use crate::gate::{self, Credit, Pass};
 use crate::json::Tokens;
 use crate::judge::Judge;
 use crate::nodes;
@@ -26,10 +27,14 @@ use crate::pools::Pools;
 pub struct Limits {
     /// Whether anything is looked into. If not, flows are counted and told of, and nothing is found: what the rest of the line costs.
     pub inspect: bool,
-    /// Bytes of a flow that are read without a sign of mining. 64 KiB: logins come in the first few, also behind a proxy or a banner.
+    /// Bytes of each direction that are read without a sign of mining, counted from the first ones seen. 2 KiB: a login comes in the first few
+    /// hundred, also behind a banner or a proxy's answer. What has begun by then, a message, a head or a hello, is read to its end.
     pub depth_bytes: u64,
-    /// Bytes that are read when a flow is taken up again later. 8 KiB: two of the longest messages.
+    /// Bytes of a direction that are read when it is taken up again later. 2 KiB: two messages of the usual length.
     pub resume_bytes: u64,
+    /// Bytes of a flow that may pass without a sign of mining before its record is given up. 64 KiB: as much as a receiver takes without an
+    /// answer.
+    pub patience_bytes: u64,
     /// Flows that are looked into at the same time. 65,536: a second's worth of new flows on a busy 10G link.
     pub records: usize,
     /// Unfinished messages held at the same time, 4 KiB each.
@@ -42,12 +47,26 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             inspect: true,
-            depth_bytes: 64 << 10,
-            resume_bytes: 8 << 10,
+            depth_bytes: 2 << 10,
+            resume_bytes: 2 << 10,
+            patience_bytes: 64 << 10,
             records: 65_536,
             messages: 16_384,
             stream: StreamLimits::default(),
         }
+    }
+}
+
+impl Limits {
+    /// The same with another depth; `None`: every payload byte is read, for as long as there is something that can be.
+    #[must_use]
+    pub const fn with_depth(self, bytes: Option<u64>) -> Self {
+        let Some(depth_bytes) = bytes else {
+            return Self { depth_bytes: u64::MAX, resume_bytes: u64::MAX, patience_bytes: u64::MAX, ..self };
+        };
+        let patience_bytes =
+            if self.patience_bytes > depth_bytes { self.patience_bytes } else { depth_bytes };
+        Self { depth_bytes, patience_bytes, ..self }
     }
 }
 
@@ -94,6 +113,9 @@ pub struct Detector {
     messages: Pool,
     records: Vec<Option<Box<Conversation>>>,
     free: Vec<u32>,
+    /// Records that may be used again.
+    #[allow(clippy::vec_box, reason = "they move between lists, and are large")]
+    spare: Vec<Box<Conversation>>,
     limits: Limits,
     counters: DetectCounters,
 }
@@ -106,6 +128,7 @@ impl Detector {
             messages: Pool::new(limits.messages),
             records: Vec::new(),
             free: Vec::new(),
+            spare: Vec::new(),
             limits,
             counters: DetectCounters::default(),
         }
@@ -121,12 +144,13 @@ impl Detector {
         DetectCounters { messages_full: self.messages.refusals(), ..self.counters }
     }
 
-    /// Looks into a TCP segment; what it leads to is added to `out`.
+    /// Looks into a TCP segment; what it leads to is added to `out`. `before`: when the flow's packet before it came.
     pub fn tcp(
         &mut self,
         flow: &mut Flow<'_>,
         direction: Direction,
         tcp: &Tcp<'_>,
+        before: Timestamp,
         frame: Frame,
         out: &mut Vec<Event>,
     ) {
@@ -134,25 +158,111 @@ impl Detector {
             return;
         }
         if !flow.has_record() {
-            if tcp.payload.is_empty() || (flow.is_done() && !may_begin(tcp.payload)) {
+            let pass = if flow.is_done() {
+                self.consider(flow, direction, tcp, before, frame.at)
+            } else {
+                Pass::Read
+            };
+            if tcp.payload.is_empty() || pass == Pass::No {
                 return;
             }
-            if !self.open(flow) {
+            if !self.open(flow, direction, pass, tcp.payload.len()) {
                 return self.alone(flow, direction, tcp, frame, out);
             }
         }
         let Some(index) = flow.record() else { return };
         let Some(mut record) = self.records.get_mut(index as usize).and_then(Option::take) else { return };
-        self.read(&mut record, flow, direction, tcp, frame, out);
-        if record.talk.is_done() {
+        let reads = self.goes_on(&mut record, flow, direction, tcp, before, frame.at);
+        self.read(&mut record, flow, direction, tcp, reads, frame, out);
+        if record.settle(&mut self.messages) {
             self.counters.close(&record);
             record.talk.release(&mut self.messages);
             flow.set_done(true);
+            flow.set_next(record.next());
             flow.set_record(None);
             self.free.push(index);
+            record.empty();
+            self.spare.push(record);
         } else {
             self.records[index as usize] = Some(record);
         }
+    }
+
+    /// Whether a segment of a flow that is left alone is worth reading. Keeps track of where both directions are.
+    fn consider(
+        &mut self,
+        flow: &mut Flow<'_>,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Pass {
+        let way = direction.index();
+        let mut credit = flow.credit().map(Credit);
+        credit.iter_mut().for_each(|credit| credit.earn(before, now));
+        let mut pass = Pass::No;
+        if !tcp.payload.is_empty() {
+            let next = flow.next();
+            // Whatever is under way in TLS, no credit would find a word in it.
+            let mut none = Credit::default();
+            let sealed = flow.app() == App::Tls.mark();
+            let credit = if sealed { &mut none } else { &mut credit[way] };
+            pass = gate::pass(tcp.payload, tcp.sequence, next.map(|next| next[way]), before, now, credit);
+            if pass == Pass::Scan && !self.mind.scanner.is_worth_reading(tcp.payload) {
+                pass = Pass::No;
+            }
+            if pass == Pass::No {
+                let mut next = next.unwrap_or_else(|| {
+                    let mut next = [tcp.acknowledgment; 2];
+                    next[way] = tcp.sequence;
+                    next
+                });
+                gate::advance(&mut next[way], tcp);
+                flow.set_next(Some(next));
+            }
+        }
+        flow.set_credit(credit.map(|credit| credit.0));
+        pass
+    }
+
+    /// Whether the direction is read: it may rest, and this segment may wake it.
+    fn goes_on(
+        &mut self,
+        record: &mut Conversation,
+        flow: &mut Flow<'_>,
+        direction: Direction,
+        tcp: &Tcp<'_>,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let awaited = record.talk.has_sign() || record.talk.is_awaited(direction, tcp.payload);
+        let Some(rest) = record.resting(direction) else { return true };
+        if tcp.payload.is_empty() {
+            return false;
+        }
+        let way = direction.index();
+        let mut credit = flow.credit().map(Credit);
+        credit.iter_mut().for_each(|credit| credit.earn(before, now));
+        let mut pass = gate::pass(tcp.payload, tcp.sequence, rest.next, before, now, &mut credit[way]);
+        flow.set_credit(credit.map(|credit| credit.0));
+        if awaited && pass == Pass::No {
+            pass = Pass::Read;
+        }
+        if pass == Pass::Scan && !self.mind.scanner.is_worth_reading(tcp.payload) {
+            pass = Pass::No;
+        }
+        if pass == Pass::No {
+            gate::advance(rest.next.get_or_insert(tcp.sequence), tcp);
+            record.talk.pass(tcp.payload.len());
+            return false;
+        }
+        record.wake(direction, pass == Pass::Early, self.resume(pass, tcp.payload.len()));
+        true
+    }
+
+    /// How much is read of a direction that is taken up again.
+    fn resume(&self, pass: Pass, len: usize) -> u64 {
+        if pass == Pass::Scan { self.limits.resume_bytes.min(len as u64) } else { self.limits.resume_bytes }
     }
 
     /// Looks into a UDP datagram.
@@ -201,6 +311,8 @@ impl Detector {
                 .filter(|session| session.is_alerted() || (tell == Tell::Hints && session.is_hint()))
                 .and_then(|session| session.mining(DIALECTS[session.dialect()].name()))
                 .map(Box::new);
+            record.empty();
+            self.spare.push(record);
         }
         flow.set_record(None);
         let cause = Cause { sequence, number };
@@ -219,7 +331,7 @@ impl Detector {
     }
 
     /// Opens a record for a flow. False when there is no room.
-    fn open(&mut self, flow: &mut Flow<'_>) -> bool {
+    fn open(&mut self, flow: &mut Flow<'_>, direction: Direction, pass: Pass, len: usize) -> bool {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.records.len() < self.limits.records => {
@@ -228,29 +340,34 @@ impl Detector {
             }
             None => return false,
         };
-        let record = self.conversation(flow);
+        let record = self.conversation(flow, direction, pass, len);
         if flow.is_done() {
             self.counters.resumed += 1;
         } else {
             self.counters.inspected += 1;
         }
-        self.records[index as usize] = Some(Box::new(record));
+        let record = match self.spare.pop() {
+            Some(mut place) => {
+                *place = record;
+                place
+            }
+            None => Box::new(record),
+        };
+        self.records[index as usize] = Some(record);
         flow.set_record(Some(index));
         true
     }
 
-    fn conversation(&self, flow: &Flow<'_>) -> Conversation {
-        let dns = [flow.source().port(), flow.destination().port()].contains(&53);
+    fn conversation(&self, flow: &Flow<'_>, direction: Direction, pass: Pass, len: usize) -> Conversation {
+        let Limits { depth_bytes, patience_bytes, .. } = self.limits;
+        let depth = Depth { each: depth_bytes, patience: patience_bytes };
         if flow.is_done() {
-            Conversation::new([None; 2], self.limits.resume_bytes, dns, true)
-        } else {
-            Conversation::new(
-                flow.isn().map(|isn| isn.map(|isn| isn.wrapping_add(1))),
-                self.limits.depth_bytes,
-                dns,
-                false,
-            )
+            let mut record = Conversation::resumed(flow.next(), depth);
+            record.wake(direction, pass == Pass::Early, self.resume(pass, len));
+            return record;
         }
+        let dns = [flow.source().port(), flow.destination().port()].contains(&53);
+        Conversation::new(flow.isn().map(|isn| isn.map(|isn| isn.wrapping_add(1))), depth, dns)
     }
 
     /// Judges a segment by itself.
@@ -263,36 +380,43 @@ impl Detector {
         out: &mut Vec<Event>,
     ) {
         self.counters.records_full += 1;
-        let mut record = Conversation::new([None; 2], self.limits.resume_bytes, false, false);
-        self.read(&mut record, flow, direction, tcp, frame, out);
+        let Limits { resume_bytes, patience_bytes, .. } = self.limits;
+        let depth = Depth { each: resume_bytes, patience: patience_bytes };
+        let mut record = Conversation::new([None; 2], depth, false);
+        self.read(&mut record, flow, direction, tcp, true, frame, out);
         self.drain(&mut record, flow, frame, out);
     }
 
+    #[allow(clippy::too_many_arguments, reason = "all that is known of a segment and where it belongs")]
     fn read(
         &mut self,
         record: &mut Conversation,
         flow: &mut Flow<'_>,
         direction: Direction,
         tcp: &Tcp<'_>,
+        reads: bool,
         frame: Frame,
         out: &mut Vec<Event>,
     ) {
         let way = direction.index();
-        let Conversation { halves, talk } = record;
+        let other_reads = record.resting(direction.reverse()).is_none();
+        let Conversation { halves, talk, .. } = record;
         let limits = self.limits.stream;
         let (mut judge, messages) = (self.mind.judge(flow, frame, out), &mut self.messages);
         let mut sequence = tcp.sequence;
         if tcp.flags.contains(Flags::SYN) {
             sequence = sequence.wrapping_add(1);
-            halves[way].synchronize(sequence);
+            if reads {
+                halves[way].synchronize(sequence);
+            }
         }
-        if tcp.flags.contains(Flags::ACK) {
+        if tcp.flags.contains(Flags::ACK) && other_reads {
             let other = direction.reverse();
             halves[other.index()].acknowledged(tcp.acknowledgment, &limits, &mut |piece| {
                 talk.take(other, piece, messages, &mut judge);
             });
         }
-        if !tcp.payload.is_empty() {
+        if reads && !tcp.payload.is_empty() {
             let segment = Segment { sequence, payload: tcp.payload, payload_len: tcp.payload_len };
             halves[way].push(segment, &limits, &mut |piece| {
                 talk.take(direction, piece, messages, &mut judge);
@@ -302,7 +426,7 @@ impl Detector {
 
     /// Reads what is still held back when a flow ends.
     fn drain(&mut self, record: &mut Conversation, flow: &mut Flow<'_>, frame: Frame, out: &mut Vec<Event>) {
-        let Conversation { halves, talk } = record;
+        let Conversation { halves, talk, .. } = record;
         let limits = self.limits.stream;
         let (mut judge, messages) = (self.mind.judge(flow, frame, out), &mut self.messages);
         for direction in [Direction::Forward, Direction::Backward] {
@@ -327,13 +451,5 @@ impl Mind {
     fn judge<'a>(&'a mut self, flow: &'a mut Flow<'_>, frame: Frame, out: &'a mut Vec<Event>) -> Judge<'a> {
         let Self { scanner, pools, tokens } = self;
         Judge { scanner, tokens, pools, flow: flow.lend(), frame, rival: false, out }
-    }
-}
-
-/// Whether a message could begin here: all that is asked of the payloads of a flow that has been looked into enough.
-fn may_begin(payload: &[u8]) -> bool {
-    match payload.trim_ascii_start() {
-        [b'{' | b'[', ..] => true,
-        rest => rest.starts_with(b"POST ") || rest.starts_with(b"CONNECT "),
     }
 }

@@ -33,6 +33,11 @@ pub trait Dialect: Sync {
     /// Judges a message. `session` is what its flow has shown so far, if anything.
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding>;
 
+    /// Whether these turns, which are not known yet, could become known by those that follow, so that it is worth going on.
+    fn expects_more(&self, _turns: &Turns) -> bool {
+        false
+    }
+
     /// Judges the first turns of a conversation without words, by their sizes and first bytes.
     fn turns(&self, _turns: &Turns) -> Option<Finding> {
         None

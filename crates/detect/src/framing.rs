@@ -130,6 +130,11 @@ impl Framer {
         *self = Self::default();
     }
 
+    /// Whether a JSON value has begun that may still be handed over.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.state == State::Json && !self.cut
+    }
+
     /// No more bytes will come: hands over an unfinished message as far as it came, and gives its memory back.
     pub(crate) fn end(&mut self, pool: &mut Pool, sink: &mut dyn FnMut(Framed<'_>)) {
         if let (false, Some(buffer)) = (self.cut, &self.buffer) {
@@ -155,13 +160,13 @@ impl Framer {
                     }
                     at += 1;
                 }
-                State::Line => {
-                    at += 1;
-                    self.length += 1;
-                    if byte == b'\n' {
+                State::Line => match memchr::memchr(b'\n', &data[at..]) {
+                    Some(more) => {
+                        at += more + 1;
                         self.complete(&data[start..at - 1], Shape::Line, pool, sink);
                     }
-                }
+                    None => at = data.len(),
+                },
                 State::Json => match self.json(byte) {
                     Step::Broken => {
                         self.complete(&data[start..at], Shape::Line, pool, sink);

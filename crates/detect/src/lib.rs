@@ -16,6 +16,7 @@ mod dialects;
 mod event;
 mod finding;
 mod framing;
+mod gate;
 mod hash;
 mod json;
 mod judge;

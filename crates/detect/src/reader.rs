@@ -117,6 +117,28 @@ impl Reader {
         matches!(self.state, State::Done)
     }
 
+    /// Whether it is in the midst of something that has an end and a limit of its own: a message, a head, a hello.
+    pub(crate) fn is_inside(&self) -> bool {
+        match &self.state {
+            State::Probe(held) => !held.is_empty(),
+            State::Text(text) => text.framer.is_inside(),
+            State::Http(http) => http.is_inside(),
+            State::WebSocket(..) | State::TlsClient(_) | State::TlsServer(_) | State::Dns(_) => true,
+            State::Done => false,
+        }
+    }
+
+    /// Whether it reads messages and nothing else.
+    pub(crate) fn is_talk(&self) -> bool {
+        matches!(&self.state, State::Text(text) if text.spoken && text.junk == 0)
+    }
+
+    /// Leaves its direction alone: what it will be shown next may be anything, behind something else.
+    pub(crate) fn lay_aside(&mut self, pool: &mut Pool) {
+        self.gap(pool);
+        (self.state, self.doubts, self.from_start) = (State::Probe(Vec::new()), true, false);
+    }
+
     /// Whether something else came before what it reads now, so that a message there may be a quotation.
     pub(crate) fn doubts(&self) -> bool {
         match &self.state {

@@ -126,7 +126,14 @@ impl Line {
         let mut flow = self.table.at(observed.place, &lookup);
         match &packet.transport {
             Transport::Tcp(tcp) => {
-                self.detector.tcp(&mut flow, observed.direction, tcp, seen, &mut self.events);
+                self.detector.tcp(
+                    &mut flow,
+                    observed.direction,
+                    tcp,
+                    observed.before,
+                    seen,
+                    &mut self.events,
+                );
             }
             Transport::Udp(udp) => {
                 self.detector.udp(&mut flow, observed.direction, udp, seen, &mut self.events);

@@ -159,7 +159,7 @@ impl Theatre {
             panic!("no room for a flow")
         };
         let mut flow = self.flows.at(observed.place, &lookup);
-        self.detector.tcp(&mut flow, observed.direction, &tcp, seen, &mut self.events);
+        self.detector.tcp(&mut flow, observed.direction, &tcp, observed.before, seen, &mut self.events);
     }
 }
 

@@ -183,9 +183,19 @@ impl Half {
         self.show_pending(limits, sink);
     }
 
+    /// The sequence number that is expected next, if one is known.
+    pub fn position(&self) -> Option<u32> {
+        self.begun.then(|| self.window.end())
+    }
+
     /// What was unusual so far.
     pub const fn oddities(&self) -> &Oddities {
         &self.oddities
+    }
+
+    /// Counts what is unusual anew.
+    pub const fn forget_oddities(&mut self) {
+        self.oddities = Oddities::new();
     }
 
     /// Bytes of memory held beyond the `Half` itself.

@@ -57,12 +57,31 @@ pub struct Common {
     /// Networks whose addresses are ours [default: private, link-local and carrier-grade NAT ones]
     #[arg(long, value_name = "CIDR,...", value_delimiter = ',')]
     pub home_net: Vec<String>,
+    /// Bytes of each direction that are read without a sign of mining; unlimited reads all of them [default: 2048]
+    #[arg(long, value_name = "BYTES|unlimited", value_parser = depth)]
+    pub depth: Option<Depth>,
     /// What to do about checksums [default: ignore]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub checksums: Option<ChecksumsArg>,
     /// Keep compiled patterns in this folder; none keeps nothing [default: the user's cache folder, /var/cache/pithead for root]
     #[arg(long, value_name = "DIR|none", value_hint = ValueHint::DirPath)]
     pub cache: Option<PathBuf>,
+}
+
+/// How much is read of a direction without a sign of mining.
+#[derive(Clone, Copy, Debug)]
+pub enum Depth {
+    /// So many bytes.
+    Bytes(u64),
+    /// All of them.
+    Unlimited,
+}
+
+fn depth(text: &str) -> Result<Depth, String> {
+    if text == "unlimited" {
+        return Ok(Depth::Unlimited);
+    }
+    text.parse().map(Depth::Bytes).map_err(|_| "a number of bytes, or unlimited".to_owned())
 }
 
 /// Arguments of `replay`.

@@ -189,6 +189,7 @@ impl Config {
                 inspect: true,
                 depth_bytes: bytes(raw.detect.depth_bytes, detect.depth_bytes),
                 resume_bytes: bytes(raw.detect.resume_bytes, detect.resume_bytes),
+                patience_bytes: bytes(raw.detect.patience_bytes, detect.patience_bytes),
                 records: size(raw.detect.max_records, detect.records),
                 messages: size(raw.detect.max_messages, detect.messages),
                 stream: StreamLimits {

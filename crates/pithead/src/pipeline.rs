@@ -229,13 +229,15 @@ impl Pipeline {
         self.take_ended();
         let Some(observed) = observed else { return };
         let mut flow = self.flows.at(observed.place, lookup);
-        show(&mut self.detector, &mut flow, observed.direction, packet, seen, &mut self.report.events);
+        let events = &mut self.report.events;
+        show(&mut self.detector, &mut flow, observed.direction, packet, observed.before, seen, events);
     }
 
     /// Shows the detector another reading of a packet that has been counted.
     fn inspect(&mut self, packet: &Packet<'_>, seen: Sighting) {
         if let Some((mut flow, direction)) = self.flows.find(packet) {
-            show(&mut self.detector, &mut flow, direction, packet, seen, &mut self.report.events);
+            let events = &mut self.report.events;
+            show(&mut self.detector, &mut flow, direction, packet, seen.at, seen, events);
         }
     }
 
@@ -338,11 +340,12 @@ fn show(
     flow: &mut Flow<'_>,
     direction: Direction,
     packet: &Packet<'_>,
+    before: Timestamp,
     seen: Sighting,
     out: &mut Vec<Event>,
 ) {
     match &packet.transport {
-        Transport::Tcp(tcp) => detector.tcp(flow, direction, tcp, seen, out),
+        Transport::Tcp(tcp) => detector.tcp(flow, direction, tcp, before, seen, out),
         Transport::Udp(udp) => detector.udp(flow, direction, udp, seen, out),
         Transport::Other(_) => {}
     }

@@ -29,8 +29,8 @@ impl Name {
         let place = bytes.get_mut(..text.len()).filter(|place| !place.is_empty())?;
         let mut before = b'.';
         for (to, from) in place.iter_mut().zip(text) {
-            *to = letter(*from)?;
-            if *to == b'.' && before == b'.' {
+            *to = LETTERS[usize::from(*from)];
+            if *to == 0 || (*to == b'.' && before == b'.') {
                 return None;
             }
             before = *to;
@@ -51,14 +51,20 @@ impl Name {
     }
 }
 
-/// The byte as a name holds it, or `None` when no name does.
-fn letter(byte: u8) -> Option<u8> {
-    match byte {
-        b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => Some(byte),
-        b'A'..=b'Z' => Some(byte.to_ascii_lowercase()),
-        _ => None,
+/// Each byte as a name holds it; 0 for those that no name has.
+static LETTERS: [u8; 256] = {
+    let mut letters = [0; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        letters[byte as usize] = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => byte,
+            b'A'..=b'Z' => byte.to_ascii_lowercase(),
+            _ => 0,
+        };
+        byte += 1;
     }
-}
+    letters
+};
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {

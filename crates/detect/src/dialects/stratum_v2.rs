@@ -66,6 +66,10 @@ impl Dialect for StratumV2 {
         None
     }
 
+    fn expects_more(&self, turns: &Turns) -> bool {
+        turns.complete().iter().map(|(_, bytes)| *bytes).take(HANDSHAKE.len()).eq(HANDSHAKE)
+    }
+
     fn turns(&self, turns: &Turns) -> Option<Finding> {
         let complete = turns.complete();
         let opened_by_client = complete.first()?.0 == Direction::Forward;

@@ -116,6 +116,12 @@ impl Http {
 }
 
 impl Http {
+    /// Whether it is in the midst of a head or of a message, its own or that of a tunnel.
+    pub(super) fn is_inside(&self) -> bool {
+        let own = self.side.is_in_head() || (self.body == Body::Json && self.framer.is_inside());
+        own || self.inside.as_ref().is_some_and(|inside| inside.is_inside())
+    }
+
     /// No more bytes will come: an unfinished body is judged as far as it came, or the head without it.
     pub(super) fn end(&mut self, pool: &mut Pool, finds: &mut Finds<'_>) {
         let Self { head, framer, alone, inside, .. } = self;

@@ -20,7 +20,7 @@ use pithead_matcher::Origin;
 use pithead_wire::Checksums;
 
 use crate::cache;
-use crate::cli::{ChecksumsArg, Command, Common};
+use crate::cli::{ChecksumsArg, Command, Common, Depth};
 use crate::config::{Config, home_nets};
 
 #[cfg(target_os = "linux")]
@@ -56,6 +56,11 @@ fn configure(common: &Common) -> Result<Config> {
     };
     if !common.home_net.is_empty() {
         config.settings.home = home_nets(common.home_net.iter().map(String::as_str))?;
+    }
+    match common.depth {
+        Some(Depth::Bytes(bytes)) => config.settings.limits = config.settings.limits.with_depth(Some(bytes)),
+        Some(Depth::Unlimited) => config.settings.limits = config.settings.limits.with_depth(None),
+        None => {}
     }
     match common.checksums {
         Some(ChecksumsArg::Verify) => config.settings.checksums = Checksums::Verify,

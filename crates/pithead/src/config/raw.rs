@@ -131,6 +131,7 @@ pub(super) struct RawStreams {
 pub(super) struct RawDetect {
     pub(super) depth_bytes: Option<Count<0>>,
     pub(super) resume_bytes: Option<Count<0>>,
+    pub(super) patience_bytes: Option<Count<0>>,
     pub(super) max_records: Option<Count<0>>,
     pub(super) max_messages: Option<Count<0>>,
 }

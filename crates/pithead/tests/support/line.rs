@@ -29,7 +29,17 @@ pub fn run(samples: &[Sample]) -> Told {
 
 /// The same, divided among so many workers and lent so many frames at a time.
 pub fn divided(samples: &[Sample], workers: usize, batch: usize) -> Told {
+    configured(Config::default(), samples, workers, batch)
+}
+
+/// The same, and every byte is read.
+pub fn unlimited(samples: &[Sample]) -> Told {
     let mut config = Config::default();
+    config.settings.limits = config.settings.limits.with_depth(None);
+    configured(config, samples, 1, 64)
+}
+
+fn configured(mut config: Config, samples: &[Sample], workers: usize, batch: usize) -> Told {
     (config.settings.all_flows, config.settings.hosts) = (true, true);
     let settings = Arc::new(config.settings.clone());
     let mut source = source(samples, batch);

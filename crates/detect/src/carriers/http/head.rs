@@ -181,7 +181,8 @@ impl Desk {
 
 /// The head with folded header lines joined by blanks, every other byte where it was.
 pub(super) fn unfold(head: &[u8]) -> Cow<'_, [u8]> {
-    if !head.windows(2).any(is_fold) {
+    let folds = |end: usize| matches!(head.get(end + 1), Some(b' ' | b'\t'));
+    if !memchr::memchr_iter(b'\n', head).any(folds) {
         return Cow::Borrowed(head);
     }
     let mut joined = head.to_vec();
@@ -383,15 +384,15 @@ fn number(value: &[u8]) -> Option<u64> {
 }
 
 fn content(value: &[u8]) -> Content {
-    let essence =
-        value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-    match essence.as_slice() {
-        b"" => Content::Unsaid,
-        b"text/plain" => Content::Text,
-        b"text/html" => Content::Html,
-        b"application/x-www-form-urlencoded" => Content::Form,
-        other if other.windows(4).any(|part| part == b"json") => Content::Json,
-        _ => Content::Other,
+    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let is = |word: &[u8]| essence.eq_ignore_ascii_case(word);
+    match () {
+        () if essence.is_empty() => Content::Unsaid,
+        () if is(b"text/plain") => Content::Text,
+        () if is(b"text/html") => Content::Html,
+        () if is(b"application/x-www-form-urlencoded") => Content::Form,
+        () if essence.windows(4).any(|part| part.eq_ignore_ascii_case(b"json")) => Content::Json,
+        () => Content::Other,
     }
 }
 

@@ -139,6 +139,11 @@ impl Side {
         self.expected.push(kind);
     }
 
+    /// Whether a head has begun and not ended.
+    pub fn is_in_head(&self) -> bool {
+        matches!(self.state, State::Head { .. })
+    }
+
     /// Reads the next bytes and calls `sink` for everything that they complete.
     pub fn push(&mut self, mut bytes: &[u8], mut sink: impl FnMut(Item<'_>)) {
         while !bytes.is_empty() {
@@ -299,14 +304,16 @@ impl Side {
 /// Where a head ends in `bytes`, at most `room` bytes on, or how many bytes were searched in vain.
 fn head_end(bytes: &[u8], room: usize, blank: &mut bool) -> Result<usize, usize> {
     let window = bytes.get(..room).unwrap_or(bytes);
-    for (index, byte) in window.iter().enumerate() {
-        match byte {
-            b'\n' if *blank => return Ok(index + 1),
-            b'\n' => *blank = true,
-            b'\r' => {}
-            _ => *blank = false,
+    let is_empty = |line: &[u8]| line.iter().all(|byte| *byte == b'\r');
+    let mut rest = window;
+    while let Some((line, after)) = memchr::memchr(b'\n', rest).and_then(|end| rest.split_at_checked(end + 1))
+    {
+        if *blank && is_empty(line.strip_suffix(b"\n").unwrap_or(line)) {
+            return Ok(window.len() - after.len());
         }
+        (*blank, rest) = (true, after);
     }
+    *blank &= is_empty(rest);
     Err(window.len())
 }
 

@@ -140,7 +140,7 @@ impl Line {
         let lookup = self.flows.lookup(&packet).expect("TCP or UDP");
         let observed = self.flows.observe(&lookup, &packet, seen, &self.clock).expect("there is room for one flow");
         let mut flow = self.flows.at(observed.place, &lookup);
-        self.detector.tcp(&mut flow, observed.direction, &tcp, seen, &mut self.events);
+        self.detector.tcp(&mut flow, observed.direction, &tcp, observed.before, seen, &mut self.events);
     }
 
     fn end(mut self) -> Option<Vec<Mining>> {
