@@ -7,6 +7,8 @@ mod bad_input;
 mod bench;
 mod cache;
 #[cfg(target_os = "linux")]
+mod dist;
+#[cfg(target_os = "linux")]
 mod doctor;
 mod expectations;
 mod pages;
