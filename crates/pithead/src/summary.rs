@@ -15,6 +15,8 @@ use crate::columns::{self, Layout, shorten};
 
 /// The most miners, and the most hosts, that are shown; the events have all of them.
 const ROWS: usize = 50;
+/// The most miners that are kept. A tap may run for months; so many are 10 MB at most.
+const MINERS: usize = 10_000;
 
 /// What stands where nothing is known.
 const NOTHING: &str = "-";
@@ -36,14 +38,21 @@ struct Miner {
     sure: &'static str,
     first: Timestamp,
     last: Timestamp,
-    flows: BTreeMap<u64, (u64, u64, u64)>,
+    /// Shares sent, accepted and rejected in flows that have ended.
+    ended: Shares,
+    /// The same by flow, as last told, of those that have not.
+    flows: BTreeMap<u64, Shares>,
+}
+
+type Shares = (u64, u64, u64);
+
+const fn add(sum: Shares, more: Shares) -> Shares {
+    (sum.0 + more.0, sum.1 + more.1, sum.2 + more.2)
 }
 
 impl Miner {
     fn shares(&self) -> String {
-        let add =
-            |sum: (u64, u64, u64), flow: &(u64, u64, u64)| (sum.0 + flow.0, sum.1 + flow.1, sum.2 + flow.2);
-        match self.flows.values().fold((0, 0, 0), add) {
+        match self.flows.values().copied().fold(self.ended, add) {
             (0, 0, 0) => String::new(),
             (sent, accepted, 0) => format!("{sent} sent\n{accepted} accepted"),
             (sent, accepted, rejected) => format!("{sent} sent\n{accepted} accepted\n{rejected} rejected"),
@@ -55,7 +64,11 @@ impl Miner {
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     miners: BTreeMap<(IpAddr, &'static str, String), Miner>,
+    /// Flows of miners for whom there was no room.
+    unkept: u64,
     hosts: Vec<HostRecord>,
+    /// Whether the hosts are all there are: a live link tells them anew each minute.
+    told: bool,
 }
 
 impl Summary {
@@ -63,20 +76,33 @@ impl Summary {
     pub(crate) fn note(&mut self, record: &Record) {
         match &record.body {
             RecordBody::Alert(alert) => {
-                self.miner(&alert.flow, &alert.verdict, alert.pool.as_ref(), record.at);
+                self.miner(&alert.flow, &alert.verdict, alert.pool.as_ref(), record.at, false);
             }
             RecordBody::Flow(flow) => {
-                let FlowRecord { flow, verdict, pool, .. } = &**flow;
+                let FlowRecord { flow, verdict, pool, end, .. } = &**flow;
                 if let Some(verdict) = verdict {
-                    self.miner(flow, verdict, pool.as_ref(), flow.last);
+                    self.miner(flow, verdict, pool.as_ref(), flow.last, end.is_some());
                 }
             }
-            RecordBody::Host(host) => self.hosts.push((**host).clone()),
-            RecordBody::Name(_) | RecordBody::Stats(_) => {}
+            RecordBody::Host(host) => {
+                if std::mem::take(&mut self.told) {
+                    self.hosts.clear();
+                }
+                self.hosts.push((**host).clone());
+            }
+            RecordBody::Stats(_) => self.told = true,
+            RecordBody::Name(_) => {}
         }
     }
 
-    fn miner(&mut self, flow: &pithead_flow::Summary, verdict: &Verdict, pool: Option<&Pool>, at: Timestamp) {
+    fn miner(
+        &mut self,
+        flow: &pithead_flow::Summary,
+        verdict: &Verdict,
+        pool: Option<&Pool>,
+        at: Timestamp,
+        over: bool,
+    ) {
         let (host, server) = match verdict.client() {
             Direction::Forward => (flow.source.ip(), flow.destination),
             Direction::Backward => (flow.destination.ip(), flow.source),
@@ -90,7 +116,12 @@ impl Summary {
             said.2 = (mining.shares.sent, mining.shares.accepted, mining.shares.rejected);
         }
         let pool = pool_text(pool, server);
-        let miner = self.miners.entry((host, dialect, pool.clone())).or_insert_with(|| Miner {
+        let key = (host, dialect, pool.clone());
+        if self.miners.len() >= MINERS && !self.miners.contains_key(&key) {
+            self.unkept += u64::from(over);
+            return;
+        }
+        let miner = self.miners.entry(key).or_insert_with(|| Miner {
             pool,
             agent: String::new(),
             user: String::new(),
@@ -98,13 +129,19 @@ impl Summary {
             sure: verdict.certainty().name(),
             first: flow.first,
             last: at,
+            ended: (0, 0, 0),
             flows: BTreeMap::new(),
         });
         miner.stage = miner.stage.max(verdict.stage());
         miner.sure = verdict.certainty().name();
         miner.first = miner.first.min(flow.first);
         miner.last = miner.last.max(at);
-        miner.flows.insert(flow.id, said.2);
+        if over {
+            miner.flows.remove(&flow.id);
+            miner.ended = add(miner.ended, said.2);
+        } else {
+            miner.flows.insert(flow.id, said.2);
+        }
         for (into, new) in [(&mut miner.agent, said.0), (&mut miner.user, said.1)] {
             if !new.is_empty() {
                 *into = new;
@@ -130,6 +167,10 @@ impl Summary {
         let more = self.miners.len().saturating_sub(ROWS);
         if more > 0 {
             let _ = writeln!(text, "… and {} more; --eve has all of them.", grouped(more as u64));
+        }
+        if self.unkept > 0 {
+            let unkept = counted(self.unkept, "flow");
+            let _ = writeln!(text, "… and {unkept} of miners beyond the first {}.", grouped(MINERS as u64));
         }
         let hosts: std::collections::BTreeSet<_> = self.miners.keys().map(|(host, ..)| host).collect();
         let verb = if hosts.len() == 1 { "mines" } else { "mine" };
@@ -353,7 +394,79 @@ fn figure(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pithead_detect::{App, Oddities};
+    use pithead_flow::{End, HostStats, State};
+    use pithead_output::{Blocked, Origin};
+
     use super::*;
+
+    fn record(body: RecordBody) -> Record {
+        Record { at: Timestamp::default(), origin: Origin::default(), body }
+    }
+
+    fn host(last: u8) -> Record {
+        let address = Some(IpAddr::from([10, 0, 0, last]));
+        record(RecordBody::Host(Box::new(HostRecord { address, stats: HostStats::default() })))
+    }
+
+    fn blocked(client: u32, id: u64, end: Option<End>) -> Record {
+        let flow = pithead_flow::Summary {
+            id,
+            source: SocketAddr::new(IpAddr::V4(client.into()), 50_000),
+            destination: SocketAddr::from(([192, 0, 2, 1], 3333)),
+            protocol: 6,
+            state: State::New,
+            flags: Default::default(),
+            tags: Default::default(),
+            interface: 0,
+            first: Timestamp::default(),
+            last: Timestamp::default(),
+            packets: [1, 0],
+            bytes: [60, 0],
+        };
+        let verdict =
+            Verdict::Blocked(Box::new(Blocked { reset: false, name: "pool.example".into(), frame: 1 }));
+        record(RecordBody::Flow(Box::new(FlowRecord {
+            flow,
+            app: App::Unknown,
+            end,
+            verdict: Some(verdict),
+            pool: None,
+            oddities: Oddities::default(),
+        })))
+    }
+
+    #[test]
+    fn hosts_told_anew_take_the_place_of_those_before() {
+        let mut summary = Summary::default();
+        for _ in 0..3 {
+            summary.note(&host(1));
+            summary.note(&host(2));
+            summary.note(&record(RecordBody::Stats(Box::default())));
+        }
+        assert_eq!(summary.hosts.len(), 2);
+    }
+
+    #[test]
+    fn of_a_flow_that_has_ended_only_sums_are_kept() {
+        let mut summary = Summary::default();
+        for id in 1..100 {
+            summary.note(&blocked(1, id, None));
+            summary.note(&blocked(1, id, Some(End::Timeout)));
+        }
+        assert_eq!(summary.miners.values().map(|miner| miner.flows.len()).sum::<usize>(), 0);
+    }
+
+    #[test]
+    fn miners_without_room_are_counted() {
+        let mut summary = Summary::default();
+        for client in 0..MINERS as u32 + 7 {
+            summary.note(&blocked(client, client.into(), Some(End::Timeout)));
+        }
+        assert_eq!((summary.miners.len(), summary.unkept), (MINERS, 7));
+        let text = summary.render(&StatsRecord::default());
+        assert!(text.contains("7 flows of miners beyond the first 10,000"), "{text}");
+    }
 
     #[test]
     fn numbers_for_people() {
