@@ -108,9 +108,10 @@ impl Queue {
         taken
     }
 
-    /// Lends the `taken` frames that were taken last.
-    pub(super) fn lend(&self, taken: usize, first_sequence: u64) -> Option<Batch<'_>> {
-        self.exchange.lend(self.received - taken as u64 + 1, first_sequence)
+    /// Lends the frames that were taken last. They are numbered as all of the source are: a link has no files, and a number that ran by queues would
+    /// begin a new file with every batch for whoever keeps count of them.
+    pub(super) fn lend(&self, first_sequence: u64) -> Option<Batch<'_>> {
+        self.exchange.lend(first_sequence, first_sequence)
     }
 
     /// Wakes the driver up where it rests, or does its work where we poll. `Err` only if the interface is gone.

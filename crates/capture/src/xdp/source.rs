@@ -156,7 +156,7 @@ impl PacketSource for XdpSource {
         self.idle = 0;
         let sequence = self.lent + 1;
         self.lent += taken as u64;
-        Ok(self.seats[from].queue.lend(taken, sequence).map(|batch| batch.with_now(now)))
+        Ok(self.seats[from].queue.lend(sequence).map(|batch| batch.with_now(now)))
     }
 
     fn interfaces(&self) -> &[Interface] {
@@ -231,7 +231,7 @@ mod tests {
         }
         assert_eq!(
             seen,
-            [vec![(1, 1, 1), (1, 2, 2)], vec![(2, 1, 3), (2, 2, 4)], vec![(1, 3, 5)], vec![(2, 3, 6)]]
+            [vec![(1, 1, 1), (1, 2, 2)], vec![(2, 3, 3), (2, 4, 4)], vec![(1, 5, 5)], vec![(2, 6, 6)]]
         );
         assert!(source.next_batch().unwrap().unwrap().now().is_some());
         assert_eq!(source.interfaces().len(), 1, "both are of the interface 'memory'");
