@@ -130,9 +130,9 @@ impl Framer {
         *self = Self::default();
     }
 
-    /// Whether a JSON value has begun that may still be handed over.
+    /// Whether a message has begun that may still be handed over. A line too: there are miners who end none.
     pub(crate) fn is_inside(&self) -> bool {
-        self.state == State::Json && !self.cut
+        !self.cut && (self.state == State::Json || self.buffer.as_ref().is_some_and(|held| !held.is_empty()))
     }
 
     /// No more bytes will come: hands over an unfinished message as far as it came, and gives its memory back.

@@ -88,8 +88,10 @@ pub(crate) fn pass(
 pub(crate) fn begins(payload: &[u8]) -> bool {
     match payload {
         [b'{' | b'[', ..] => true,
-        [b' ' | b'\t' | b'\r' | b'\n' | 0, ..] => {
-            let blank = payload.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count();
+        // Blanks, NULs and the bytes of a byte order mark, which stand between messages.
+        [b' ' | b'\t' | b'\r' | b'\n' | 0 | 0xef, ..] => {
+            let between = |byte: &&u8| byte.is_ascii_whitespace() || matches!(byte, 0 | 0xef | 0xbb | 0xbf);
+            let blank = payload.iter().take_while(between).count();
             blank < payload.len() && matches!(payload.get(blank), Some(b'{' | b'['))
         }
         [a, b, c, d, ..] => {
