@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a sink may take at the end to pass on what waits.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait before room is looked for again.
+const ROOM: Duration = Duration::from_millis(1);
 
 /// Opens the sink, at the start and whenever it has failed or is to be opened anew.
 pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Sink>, Error> + Send>;
@@ -39,6 +41,8 @@ struct Tally {
     written: AtomicU64,
     lost: AtomicU64,
     closed: AtomicBool,
+    /// Whether the target is to be opened anew. No message: where the queue is full it would be lost.
+    reopen: AtomicBool,
     /// The latest error that nobody has been told of.
     trouble: Mutex<Option<String>>,
 }
@@ -46,7 +50,6 @@ struct Tally {
 enum Message {
     Record(Arc<Record>),
     Flush,
-    Reopen,
 }
 
 impl Behind {
@@ -82,6 +85,17 @@ impl Behind {
         }
     }
 
+    /// Queues a record, and waits for room until then: for what comes all at once, where waiting holds up nothing.
+    pub fn write_until(&self, record: &Arc<Record>, until: Instant) {
+        while !self.send(Message::Record(record.clone())) {
+            if self.is_closed() || Instant::now() >= until {
+                self.tally.lost.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            thread::sleep(ROOM);
+        }
+    }
+
     /// Asks it to pass on what it was given so far. Where the queue is full it is busy doing so.
     pub fn flush(&self) {
         self.send(Message::Flush);
@@ -89,7 +103,8 @@ impl Behind {
 
     /// Asks it to open its target anew, as when a file has been moved away.
     pub fn reopen(&self) {
-        self.send(Message::Reopen);
+        self.tally.reopen.store(true, Ordering::Relaxed);
+        self.flush();
     }
 
     fn send(&self, message: Message) -> bool {
@@ -143,15 +158,15 @@ struct Writer {
 impl Writer {
     fn run(mut self, messages: &Receiver<Message>) {
         for message in messages {
+            if self.tally.reopen.swap(false, Ordering::Relaxed) {
+                self.flush();
+                self.sink = None;
+                self.tried = Instant::now().checked_sub(PAUSE).unwrap_or(self.tried);
+                self.revive();
+            }
             match message {
                 Message::Record(record) => self.write(&record),
                 Message::Flush => self.flush(),
-                Message::Reopen => {
-                    self.flush();
-                    self.sink = None;
-                    self.tried = Instant::now().checked_sub(PAUSE).unwrap_or(self.tried);
-                    self.revive();
-                }
             }
         }
         self.flush();
@@ -314,8 +329,7 @@ mod tests {
         });
         let mut behind = Behind::start("file", 100, open).unwrap();
         behind.reopen();
-        behind.reopen();
         assert!(behind.finish());
-        assert_eq!(opened.load(Ordering::Relaxed), 3);
+        assert_eq!(opened.load(Ordering::Relaxed), 2);
     }
 }

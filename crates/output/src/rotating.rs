@@ -31,6 +31,8 @@ pub(crate) struct Rotating {
     path: PathBuf,
     file: File,
     rotation: Rotation,
+    /// Whether it is a file with a name to give to an older one: pipes and devices stay where they are.
+    regular: bool,
     bytes: u64,
     begun: Instant,
 }
@@ -43,13 +45,13 @@ impl Rotating {
         // An old file has been begun by an earlier run: its age counts as far as the file system tells it.
         let age = meta.created().ok().and_then(|created| created.elapsed().ok()).unwrap_or_default();
         let begun = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
-        Ok(Self { path: path.to_owned(), bytes: meta.len(), file, rotation, begun })
+        Ok(Self { path: path.to_owned(), regular: meta.is_file(), bytes: meta.len(), file, rotation, begun })
     }
 
     fn is_due(&self, more: usize) -> bool {
         let large = self.rotation.bytes.is_some_and(|most| self.bytes + more as u64 > most);
         let old = self.rotation.every.is_some_and(|most| self.begun.elapsed() >= most);
-        self.bytes > 0 && (large || old)
+        self.regular && self.bytes > 0 && (large || old)
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -99,6 +101,14 @@ impl Write for Rotating {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_is_never_renamed() {
+        let rotation = Rotation { bytes: Some(1), ..Rotation::default() };
+        let mut sink = Rotating::open(Path::new("/dev/null"), rotation).unwrap();
+        sink.write_all(b"one\n").unwrap();
+        assert!(!sink.is_due(100));
+    }
 
     fn all(folder: &Path) -> Vec<(String, String)> {
         let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);

@@ -38,6 +38,10 @@ use crate::signals::Order;
 
 /// A worker that has reported nothing for so long is not awaited before events of others are told.
 const LATE: Duration = Duration::from_secs(1);
+/// How long the records of an account may wait for room in a sink's queue: there can be more hosts than it has places, and reports wait meanwhile.
+const MEANWHILE: Duration = Duration::from_millis(100);
+/// The same at the end, where nothing waits for us.
+const AT_THE_END: Duration = Duration::from_secs(5);
 
 /// Time between two pages of metrics: more often than anybody scrapes.
 const SCRAPE: Duration = Duration::from_secs(1);
@@ -76,6 +80,18 @@ pub(crate) struct Outlets<'a> {
     pub(crate) scrape: Option<&'a Scrape>,
     /// Called with every record, on the control thread.
     pub(crate) note: &'a mut dyn FnMut(&Record),
+}
+
+impl Outlets<'_> {
+    /// The way to them; records that come all at once may wait so long for room.
+    fn told<'s>(
+        &'s mut self,
+        alerts: &'s mut BTreeMap<&'static str, u64>,
+        patience: Option<Duration>,
+    ) -> Told<'s> {
+        let until = patience.map(|patience| Instant::now() + patience);
+        Told { sinks: self.sinks, note: self.note, alerts, until }
+    }
 }
 
 /// One worker as the control thread knows it.
@@ -214,7 +230,7 @@ impl<'a> Control<'a> {
         let late = |number: usize| {
             seats.get(number).is_none_or(|seat| seat.last || now.duration_since(seat.heard) > LATE)
         };
-        let mut told = Told { sinks: self.outlets.sinks, note: self.outlets.note, alerts: &mut self.alerts };
+        let mut told = self.outlets.told(&mut self.alerts, None);
         self.aggregator.emit(late, &mut |record| told.tell(record));
         self.outlets.sinks.iter().for_each(Behind::flush);
     }
@@ -289,13 +305,13 @@ impl<'a> Control<'a> {
             ));
         }
         self.aggregator.set_capture(capture);
-        let mut told = Told { sinks: self.outlets.sinks, note: self.outlets.note, alerts: &mut self.alerts };
+        let mut told = self.outlets.told(&mut self.alerts, Some(if closed { AT_THE_END } else { MEANWHILE }));
         self.aggregator.finish(self.started.elapsed(), &mut |record| told.tell(record));
     }
 
     /// All workers have ended: what is held is told, then the last sums.
     fn close(mut self) -> Outcome {
-        let mut told = Told { sinks: self.outlets.sinks, note: self.outlets.note, alerts: &mut self.alerts };
+        let mut told = self.outlets.told(&mut self.alerts, Some(AT_THE_END));
         self.aggregator.emit(|_| true, &mut |record| told.tell(record));
         self.aggregator.release(None, &mut |record| told.tell(record));
         self.give_account(true);
@@ -314,6 +330,8 @@ struct Told<'s> {
     sinks: &'s [Behind],
     note: &'s mut dyn FnMut(&Record),
     alerts: &'s mut BTreeMap<&'static str, u64>,
+    /// How long a record may wait for room.
+    until: Option<Instant>,
 }
 
 impl Told<'_> {
@@ -323,7 +341,12 @@ impl Told<'_> {
             *self.alerts.entry(alert.verdict.dialect().unwrap_or_default()).or_default() += 1;
         }
         let record = Arc::new(record);
-        self.sinks.iter().for_each(|sink| sink.write(&record));
+        for sink in self.sinks {
+            match self.until {
+                Some(until) => sink.write_until(&record, until),
+                None => sink.write(&record),
+            }
+        }
     }
 }
 
