@@ -10,6 +10,7 @@
 //!
 //! What is left out: an answer in one half is not matched to its request in the other, so shares count as sent only.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -39,9 +40,10 @@ struct Known {
 #[derive(Debug)]
 pub(crate) struct Halves {
     known: Recent<Key, Known>,
-    ended: Recent<Key, Event>,
-    /// Ends that wait, by when they came.
-    order: Vec<(Timestamp, Key)>,
+    /// Ends that wait, and since when.
+    ended: Recent<Key, (Timestamp, Event)>,
+    /// The same by when they came; some may have been joined since.
+    order: VecDeque<(Timestamp, Key)>,
     joined: u64,
     /// Whether flows are told of that do not mine.
     all_flows: bool,
@@ -50,7 +52,7 @@ pub(crate) struct Halves {
 impl Halves {
     /// Room for so many flows.
     pub(crate) fn new(capacity: usize, all_flows: bool) -> Self {
-        let order = Vec::new();
+        let order = VecDeque::new();
         Self { known: Recent::new(capacity), ended: Recent::new(capacity), order, joined: 0, all_flows }
     }
 
@@ -80,13 +82,13 @@ impl Halves {
             _ => return vec![event],
         }
         match self.ended.remove(&key) {
-            Some(other) if fit(&other.flow, &event.flow) => {
+            Some((_, other)) if fit(&other.flow, &event.flow) => {
                 self.joined += 1;
                 self.known.remove(&key);
                 self.told(join(other, event), known.alerted, true)
             }
             // Another flow over the same ports, which has had its time.
-            Some(other) => {
+            Some((_, other)) => {
                 self.wait(key, event, now);
                 self.told(other, known.alerted, false)
             }
@@ -99,13 +101,18 @@ impl Halves {
 
     /// Gives back the ends that have waited long enough, or all of them where no more will come.
     pub(crate) fn release(&mut self, now: Option<Timestamp>) -> Vec<Event> {
-        let due = |since: Timestamp| now.is_none_or(|now| now.since(since) > WAIT);
-        let keys: Vec<Key> =
-            self.order.extract_if(.., |(since, _)| due(*since)).map(|(_, key)| key).collect();
         let mut released = Vec::new();
-        for key in keys {
+        while let Some((since, key)) = self.order.front().copied() {
+            if now.is_some_and(|now| now.since(since) <= WAIT) {
+                break;
+            }
+            self.order.pop_front();
+            // Joined since, and what waits now is another flow's over the same ports.
+            if self.ended.get(&key).is_none_or(|(waiting, _)| *waiting != since) {
+                continue;
+            }
             let alerted = self.known.remove(&key).is_some_and(|known| known.alerted);
-            if let Some(event) = self.ended.remove(&key) {
+            if let Some((_, event)) = self.ended.remove(&key) {
                 released.extend(self.told(event, alerted, false));
             }
         }
@@ -131,9 +138,8 @@ impl Halves {
     }
 
     fn wait(&mut self, key: Key, event: Event, now: Timestamp) {
-        self.order.retain(|(_, waiting)| *waiting != key);
-        self.order.push((now, key));
-        self.ended.put(key, event);
+        self.order.push_back((now, key));
+        self.ended.put(key, (now, event));
     }
 
     /// What is known of the half's flow, before this event of it. Its id is that of the half which was told of first.
