@@ -171,7 +171,7 @@ pub struct TapArgs {
     /// Serve metrics for Prometheus at this address, such as 127.0.0.1:9469
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<String>,
-    /// Send alerts to a syslog server (RFC 5424): udp://HOST[:PORT], tcp://HOST[:PORT] or unix:///dev/log
+    /// Send alerts to a syslog server (RFC 5424): udp://HOST:PORT, tcp://HOST:PORT or unix:///dev/log
     #[arg(long, value_name = "URL")]
     pub syslog: Option<pithead_output::Address>,
     /// Begin the file of events anew once it has so many bytes, as EVE.1, EVE.2 and so on

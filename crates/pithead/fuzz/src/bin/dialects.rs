@@ -138,7 +138,8 @@ impl Line {
             Sighting { at: Self::AT, sequence: self.frame, number: self.frame, interface: 0, wire_len: 0 };
         self.clock.observe(Self::AT);
         let lookup = self.flows.lookup(&packet).expect("TCP or UDP");
-        let observed = self.flows.observe(&lookup, &packet, seen, &self.clock).expect("there is room for one flow");
+        let observed =
+            self.flows.observe(&lookup, &packet, seen, &self.clock).expect("there is room for one flow");
         let mut flow = self.flows.at(observed.place, &lookup);
         self.detector.tcp(&mut flow, observed.direction, &tcp, observed.before, seen, &mut self.events);
     }
