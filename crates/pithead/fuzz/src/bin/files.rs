@@ -48,7 +48,8 @@ fn read(content: &[u8]) -> Said {
             Err(
                 error @ (Error::Damaged { .. } | Error::UnsupportedLink { .. } | Error::NotACapture { .. }),
             ) => {
-                said.note(error.to_string());
+                // Where the damage lies is said of the unpacked bytes, in so many words.
+                said.note(error.to_string().replace("unpacked byte", "byte"));
             }
             Err(error) => panic!("{error}"),
         }
