@@ -10,6 +10,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 /// What became of the frames of one queue of an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueAccount {
@@ -19,23 +21,39 @@ pub struct QueueAccount {
     pub queue: u32,
     /// How frames come: zero-copy, native or skb.
     pub mode: &'static str,
+    /// What became of its frames.
+    pub terms: Terms,
+}
+
+/// The terms of the account, of one queue or of all. What is not known is absent in events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Terms {
     /// Frames that the XDP program met.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<u64>,
     /// Frames that it sent to the queue's socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub to_sockets: Option<u64>,
     /// Frames that found no socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub no_socket: Option<u64>,
     /// Frames that were not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub filtered: Option<u64>,
     /// Frames that came out of the socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<u64>,
     /// Frames that found no free memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rx_dropped: Option<u64>,
     /// Frames that found the ring full.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rx_ring_full: Option<u64>,
     /// Frames that made no sense.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub invalid: Option<u64>,
     /// How often the kernel found no memory given back for a frame: a cause of losses, never to be added to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fill_ring_empty: Option<u64>,
 }
 
@@ -81,8 +99,23 @@ pub struct CaptureStats {
 
 impl CaptureStats {
     /// The sum of a term over all queues; `None` if it is not known of one of them.
-    pub fn sum(&self, term: impl Fn(&QueueAccount) -> Option<u64>) -> Option<u64> {
-        self.queues.iter().map(term).sum()
+    pub fn sum(&self, term: impl Fn(&Terms) -> Option<u64>) -> Option<u64> {
+        self.queues.iter().map(|queue| term(&queue.terms)).sum()
+    }
+
+    /// The sums of all terms.
+    pub fn sums(&self) -> Terms {
+        Terms {
+            seen: self.sum(|terms| terms.seen),
+            to_sockets: self.sum(|terms| terms.to_sockets),
+            no_socket: self.sum(|terms| terms.no_socket),
+            filtered: self.sum(|terms| terms.filtered),
+            received: self.sum(|terms| terms.received),
+            rx_dropped: self.sum(|terms| terms.rx_dropped),
+            rx_ring_full: self.sum(|terms| terms.rx_ring_full),
+            invalid: self.sum(|terms| terms.invalid),
+            fill_ring_empty: self.sum(|terms| terms.fill_ring_empty),
+        }
     }
 
     /// Frames between two counters, while more come: sent to a socket and not yet told of by a worker. `None` at the end, when
@@ -94,8 +127,8 @@ impl CaptureStats {
 
     /// How many frames are missing from, or too many in, the account. Anything but 0 is a fault, of this program or the kernel.
     pub fn unexplained(&self) -> Option<u64> {
-        let parts = self.sum(|queue| Some(queue.to_sockets? + queue.no_socket? + queue.filtered?))?;
-        let at_the_program = self.sum(|queue| queue.seen)?.abs_diff(parts);
+        let parts = self.sum(|terms| Some(terms.to_sockets? + terms.no_socket? + terms.filtered?))?;
+        let at_the_program = self.sum(|terms| terms.seen)?.abs_diff(parts);
         let untold = self.untold()?;
         // While frames come, those that are missing may be on their way; those that are too many may not.
         let behind = if self.closed || untold < 0 { untold.unsigned_abs() } else { 0 };
@@ -104,8 +137,8 @@ impl CaptureStats {
 
     /// Frames sent to sockets less those that were lost or told of.
     fn untold(&self) -> Option<i128> {
-        let lost = self.sum(|queue| Some(queue.rx_dropped? + queue.rx_ring_full? + queue.invalid?))?;
-        let sent = self.sum(|queue| queue.to_sockets)?;
+        let lost = self.sum(|terms| Some(terms.rx_dropped? + terms.rx_ring_full? + terms.invalid?))?;
+        let sent = self.sum(|terms| terms.to_sockets)?;
         Some(i128::from(sent) - i128::from(lost) - i128::from(self.read))
     }
 
@@ -118,7 +151,7 @@ impl CaptureStats {
     /// Frames that came to an interface and to no worker, as far as is known: lost in the kernel, for want of a socket, or in the NIC.
     pub fn lost(&self) -> Option<u64> {
         let queues = self
-            .sum(|queue| Some(queue.no_socket? + queue.rx_dropped? + queue.rx_ring_full? + queue.invalid?))?;
+            .sum(|terms| Some(terms.no_socket? + terms.rx_dropped? + terms.rx_ring_full? + terms.invalid?))?;
         let nics: u64 = self.nics.iter().filter_map(|nic| nic.missed).sum();
         Some(queues + nics)
     }
@@ -135,16 +168,18 @@ mod tests {
         let to_sockets = received + rx_dropped + rx_ring_full + invalid;
         QueueAccount {
             mode: "native",
-            seen: Some(to_sockets + no_socket + filtered),
-            to_sockets: Some(to_sockets),
-            no_socket: Some(no_socket),
-            filtered: Some(filtered),
-            received: Some(received),
-            rx_dropped: Some(rx_dropped),
-            rx_ring_full: Some(rx_ring_full),
-            invalid: Some(invalid),
-            // A cause, which no sum may hold.
-            fill_ring_empty: Some(rx_dropped + 7),
+            terms: Terms {
+                seen: Some(to_sockets + no_socket + filtered),
+                to_sockets: Some(to_sockets),
+                no_socket: Some(no_socket),
+                filtered: Some(filtered),
+                received: Some(received),
+                rx_dropped: Some(rx_dropped),
+                rx_ring_full: Some(rx_ring_full),
+                invalid: Some(invalid),
+                // A cause, which no sum may hold.
+                fill_ring_empty: Some(rx_dropped + 7),
+            },
             ..QueueAccount::default()
         }
     }
@@ -154,9 +189,9 @@ mod tests {
         let mut stats =
             CaptureStats { queues: vec![queue([1; 6]); 2], read: 2, closed: true, ..CaptureStats::default() };
         assert_eq!((stats.unexplained(), stats.lost()), (Some(0), Some(8)));
-        stats.queues[1].rx_dropped = None;
+        stats.queues[1].terms.rx_dropped = None;
         assert_eq!((stats.unexplained(), stats.on_their_way(), stats.lost()), (None, None, None));
-        assert_eq!(stats.sum(|queue| queue.seen), Some(12));
+        assert_eq!(stats.sum(|terms| terms.seen), Some(12));
     }
 
     #[test]
@@ -173,13 +208,13 @@ mod tests {
         #[test]
         fn every_frame_is_in_one_place(queues in prop::collection::vec(prop::array::uniform6(0u64..1 << 40), 1..5), late in 1u64..1000) {
             let queues: Vec<_> = queues.into_iter().map(queue).collect();
-            let read = queues.iter().filter_map(|queue| queue.received).sum::<u64>();
+            let read = queues.iter().filter_map(|queue| queue.terms.received).sum::<u64>();
             let open = CaptureStats { queues, read, ..CaptureStats::default() };
             let closed = CaptureStats { closed: true, ..open.clone() };
             prop_assert_eq!((open.unexplained(), open.on_their_way()), (Some(0), Some(0)));
             prop_assert_eq!((closed.unexplained(), closed.on_their_way()), (Some(0), None));
             // Those that no worker has told of yet are on their way, until no more come.
-            let behind = |closed| { let mut stats = CaptureStats { closed, ..open.clone() }; stats.queues[0].seen = stats.queues[0].seen.map(|n| n + late); stats.queues[0].to_sockets = stats.queues[0].to_sockets.map(|n| n + late); stats };
+            let behind = |closed| { let mut stats = CaptureStats { closed, ..open.clone() }; stats.queues[0].terms.seen = stats.queues[0].terms.seen.map(|n| n + late); stats.queues[0].terms.to_sockets = stats.queues[0].terms.to_sockets.map(|n| n + late); stats };
             prop_assert_eq!((behind(false).unexplained(), behind(false).on_their_way()), (Some(0), Some(late)));
             prop_assert_eq!(behind(true).unexplained(), Some(late));
             // More than came is always a fault.

@@ -24,7 +24,7 @@ mod time;
 mod volatile;
 
 pub use behind::{Behind, Opener, QUEUE_RECORDS};
-pub use capture::{CaptureStats, NicAccount, QueueAccount};
+pub use capture::{CaptureStats, NicAccount, QueueAccount, Terms};
 pub use community::community_id;
 pub use ends::Ends;
 pub use eve::{EveSink, json};

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use pithead_wire::Discard;
 
-use crate::capture::{CaptureStats, QueueAccount};
+use crate::capture::{CaptureStats, Terms};
 use crate::stats::StatsRecord;
 
 /// How things stand at this moment, beside the sums.
@@ -99,21 +99,21 @@ fn detection(page: &mut Page, stats: &StatsRecord, gauges: &Gauges) {
 }
 
 /// A term of the account of a queue: its name, what it means, and where it stands.
-type Term = (&'static str, &'static str, fn(&QueueAccount) -> Option<u64>);
+type Term = (&'static str, &'static str, fn(&Terms) -> Option<u64>);
 
 const TERMS: [Term; 9] = [
-    ("capture_seen_frames_total", "Frames that the XDP program met", |queue| queue.seen),
-    ("capture_to_sockets_frames_total", "Frames that it sent to sockets", |queue| queue.to_sockets),
-    ("capture_no_socket_frames_total", "Frames whose queue has no socket", |queue| queue.no_socket),
-    ("capture_filtered_frames_total", "Frames that were not asked for", |queue| queue.filtered),
-    ("capture_received_frames_total", "Frames that came out of the sockets", |queue| queue.received),
-    ("capture_rx_dropped_frames_total", "Frames that found no free memory", |queue| queue.rx_dropped),
-    ("capture_rx_ring_full_frames_total", "Frames that found the ring full", |queue| queue.rx_ring_full),
-    ("capture_invalid_frames_total", "Frames that made no sense", |queue| queue.invalid),
+    ("capture_seen_frames_total", "Frames that the XDP program met", |terms| terms.seen),
+    ("capture_to_sockets_frames_total", "Frames that it sent to sockets", |terms| terms.to_sockets),
+    ("capture_no_socket_frames_total", "Frames whose queue has no socket", |terms| terms.no_socket),
+    ("capture_filtered_frames_total", "Frames that were not asked for", |terms| terms.filtered),
+    ("capture_received_frames_total", "Frames that came out of the sockets", |terms| terms.received),
+    ("capture_rx_dropped_frames_total", "Frames that found no free memory", |terms| terms.rx_dropped),
+    ("capture_rx_ring_full_frames_total", "Frames that found the ring full", |terms| terms.rx_ring_full),
+    ("capture_invalid_frames_total", "Frames that made no sense", |terms| terms.invalid),
     (
         "capture_fill_ring_empty_total",
         "Times that no memory had been given back: a cause of losses",
-        |queue| queue.fill_ring_empty,
+        |terms| terms.fill_ring_empty,
     ),
 ];
 
@@ -128,7 +128,7 @@ fn links(page: &mut Page, capture: &CaptureStats) {
     for (name, help, term) in TERMS {
         page.family(name, "counter", help);
         for queue in &capture.queues {
-            if let Some(count) = term(queue) {
+            if let Some(count) = term(&queue.terms) {
                 page.put(&[("interface", &queue.interface), ("queue", &queue.queue.to_string())], count);
             }
         }
@@ -225,10 +225,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::capture::QueueAccount;
 
     fn page() -> String {
-        let queue =
-            QueueAccount { interface: "eth1".into(), mode: "skb", seen: Some(7), ..QueueAccount::default() };
+        let queue = QueueAccount {
+            interface: "eth1".into(),
+            mode: "skb",
+            terms: Terms { seen: Some(7), ..Terms::default() },
+            queue: 0,
+        };
         let capture = CaptureStats { queues: vec![queue], ..CaptureStats::default() };
         let stats = StatsRecord { capture: Some(capture), ..StatsRecord::default() };
         let gauges = Gauges {

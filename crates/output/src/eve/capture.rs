@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::capture::{CaptureStats, NicAccount, QueueAccount};
+use crate::capture::{CaptureStats, NicAccount, QueueAccount, Terms};
 
 /// The account of all links.
 #[derive(Debug, Serialize)]
@@ -25,17 +25,7 @@ impl<'a> Capture<'a> {
     pub(super) fn new(stats: &'a CaptureStats) -> Self {
         Self {
             mode: stats.mode(),
-            terms: Terms {
-                seen: stats.sum(|queue| queue.seen),
-                to_sockets: stats.sum(|queue| queue.to_sockets),
-                no_socket: stats.sum(|queue| queue.no_socket),
-                filtered: stats.sum(|queue| queue.filtered),
-                received: stats.sum(|queue| queue.received),
-                rx_dropped: stats.sum(|queue| queue.rx_dropped),
-                rx_ring_full: stats.sum(|queue| queue.rx_ring_full),
-                invalid: stats.sum(|queue| queue.invalid),
-                fill_ring_empty: stats.sum(|queue| queue.fill_ring_empty),
-            },
+            terms: stats.sums(),
             on_their_way: stats.on_their_way(),
             unexplained: stats.unexplained(),
             events_dropped: stats.events_dropped,
@@ -44,29 +34,6 @@ impl<'a> Capture<'a> {
             nics: stats.nics.iter().map(Nic::new).collect(),
         }
     }
-}
-
-/// The terms of the account, of one queue or of all.
-#[derive(Debug, Serialize)]
-struct Terms {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seen: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to_sockets: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    no_socket: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filtered: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    received: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rx_dropped: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rx_ring_full: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    invalid: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fill_ring_empty: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,24 +47,7 @@ struct Queue<'a> {
 
 impl<'a> Queue<'a> {
     fn new(account: &'a QueueAccount) -> Self {
-        let QueueAccount { seen, to_sockets, no_socket, filtered, received, .. } = *account;
-        let QueueAccount { rx_dropped, rx_ring_full, invalid, fill_ring_empty, .. } = *account;
-        Self {
-            interface: &account.interface,
-            queue: account.queue,
-            mode: account.mode,
-            terms: Terms {
-                seen,
-                to_sockets,
-                no_socket,
-                filtered,
-                received,
-                rx_dropped,
-                rx_ring_full,
-                invalid,
-                fill_ring_empty,
-            },
-        }
+        Self { interface: &account.interface, queue: account.queue, mode: account.mode, terms: account.terms }
     }
 }
 

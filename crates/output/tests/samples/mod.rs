@@ -8,7 +8,8 @@ use pithead_detect::{App, DetectCounters, Evidence, Facts, Mining, Oddities, Sha
 use pithead_flow::{Direction, End, FragmentCounters, HostStats, State, Summary, TableCounters};
 use pithead_output::{
     AlertRecord, Blocked, CaptureStats, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord,
-    NameSource, NicAccount, Origin, Pool, QueueAccount, Record, RecordBody, Signature, StatsRecord, Verdict,
+    NameSource, NicAccount, Origin, Pool, QueueAccount, Record, RecordBody, Signature, StatsRecord, Terms,
+    Verdict,
 };
 use pithead_wire::{Flags, Tags, Timestamp};
 
@@ -213,15 +214,17 @@ fn tapped() -> Record {
         interface: "eth1".into(),
         queue: 0,
         mode: "native",
-        seen: Some(1_100),
-        to_sockets: Some(1_060),
-        no_socket: Some(0),
-        filtered: Some(40),
-        received: Some(1_000),
-        rx_dropped: Some(60),
-        rx_ring_full: Some(0),
-        invalid: Some(0),
-        fill_ring_empty: Some(60),
+        terms: Terms {
+            seen: Some(1_100),
+            to_sockets: Some(1_060),
+            no_socket: Some(0),
+            filtered: Some(40),
+            received: Some(1_000),
+            rx_dropped: Some(60),
+            rx_ring_full: Some(0),
+            invalid: Some(0),
+            fill_ring_empty: Some(60),
+        },
     };
     let nic = NicAccount {
         interface: "eth1".into(),
@@ -251,8 +254,9 @@ fn tapping() -> Record {
     let Record { body: RecordBody::Stats(mut stats), .. } = tapped() else { panic!("they are sums") };
     let capture = stats.capture.as_mut().unwrap();
     capture.closed = false;
-    capture.queues[0].to_sockets = Some(1_064);
-    let unknown = QueueAccount { queue: 1, rx_dropped: None, ..capture.queues[0].clone() };
+    capture.queues[0].terms.to_sockets = Some(1_064);
+    let mut unknown = QueueAccount { queue: 1, ..capture.queues[0].clone() };
+    unknown.terms.rx_dropped = None;
     capture.queues.push(unknown);
     capture.nics = vec![NicAccount { interface: "eth1".into(), ..NicAccount::default() }];
     Record { origin: Origin::default(), ..record(RecordBody::Stats(stats)) }
@@ -263,8 +267,8 @@ fn under_way() -> Record {
     let Record { body: RecordBody::Stats(mut stats), .. } = tapped() else { panic!("they are sums") };
     let capture = stats.capture.as_mut().unwrap();
     capture.closed = false;
-    capture.queues[0].to_sockets = Some(1_064);
-    capture.queues[0].seen = Some(1_104);
+    capture.queues[0].terms.to_sockets = Some(1_064);
+    capture.queues[0].terms.seen = Some(1_104);
     Record { origin: Origin::default(), ..record(RecordBody::Stats(stats)) }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pithead_capture::nic::{Gauge, Statistics};
 use pithead_capture::xdp::{Account, Control};
-use pithead_output::{CaptureStats, NicAccount, QueueAccount};
+use pithead_output::{CaptureStats, NicAccount, QueueAccount, Terms};
 
 use super::Taps;
 
@@ -50,15 +50,17 @@ fn queue(account: &Account) -> QueueAccount {
         interface: account.place.interface.clone(),
         queue: account.place.queue,
         mode: account.place.mode.name(),
-        seen: seen.map(|seen| seen.seen),
-        to_sockets: seen.map(|seen| seen.to_socket),
-        no_socket: seen.map(|seen| seen.no_socket),
-        filtered: seen.map(|seen| seen.filtered),
-        received: taken.map(|taken| taken.received),
-        rx_dropped: taken.map(|taken| taken.rx_dropped),
-        rx_ring_full: taken.map(|taken| taken.rx_ring_full),
-        invalid: taken.map(|taken| taken.invalid),
-        fill_ring_empty: taken.map(|taken| taken.fill_ring_empty),
+        terms: Terms {
+            seen: seen.map(|seen| seen.seen),
+            to_sockets: seen.map(|seen| seen.to_socket),
+            no_socket: seen.map(|seen| seen.no_socket),
+            filtered: seen.map(|seen| seen.filtered),
+            received: taken.map(|taken| taken.received),
+            rx_dropped: taken.map(|taken| taken.rx_dropped),
+            rx_ring_full: taken.map(|taken| taken.rx_ring_full),
+            invalid: taken.map(|taken| taken.invalid),
+            fill_ring_empty: taken.map(|taken| taken.fill_ring_empty),
+        },
     }
 }
 
