@@ -42,7 +42,7 @@ fn cases() -> Vec<Case> {
 fn patterns(set: Set) -> Vec<Pattern> {
     match set {
         Set::Anchors => {
-            let mut anchors: Vec<_> = DIALECTS.iter().flat_map(|dialect| dialect.anchors()).collect();
+            let mut anchors: Vec<_> = DIALECTS.iter().flat_map(|dialect| dialect.about().anchors).collect();
             anchors.sort_unstable();
             anchors.dedup();
             anchors.into_iter().map(Pattern::exact).collect()

@@ -37,7 +37,7 @@ impl Anchors {
     fn made_by(compile: impl FnOnce(&[Pattern]) -> Result<Database, Error>) -> Result<Self, Error> {
         let mut texts: Vec<(&str, u64)> = vec![(ESCAPE, u64::MAX)];
         for (index, dialect) in DIALECTS.iter().enumerate() {
-            for anchor in dialect.anchors() {
+            for anchor in dialect.about().anchors {
                 match texts.iter_mut().find(|(text, _)| text == anchor) {
                     Some((_, bits)) => *bits |= 1 << index,
                     None => texts.push((anchor, 1 << index)),

@@ -2,36 +2,52 @@
 
 use crate::dialects;
 use crate::finding::Finding;
-use crate::message::Message;
+use crate::message::{Carrier, Message};
 use crate::session::Session;
 use crate::turns::Turns;
+
+/// What there is to say of a dialect before any message was seen.
+#[derive(Debug)]
+pub struct About {
+    /// Its name in events, file names and folders: `stratum-v1`.
+    pub name: &'static str,
+    /// What it is, for people: `Stratum v1, as Bitcoin miners speak it`.
+    pub title: &'static str,
+    /// The word that alerts name it by, between `Miner` and what was seen: `Bitcoin Stratum`.
+    pub family: &'static str,
+    /// Its number in alerts. Never changed, never used again.
+    pub signature_id: u32,
+    /// Where it is described.
+    pub source: &'static str,
+    /// Literals, of which every message that it would recognise without a session holds at least one. Few and rare: each is looked for
+    /// in all text.
+    pub anchors: &'static [&'static str],
+    /// How its messages travel; it is asked about no others. None for a dialect without words.
+    pub carriers: &'static [Carrier],
+}
+
+/// The carriers of those who talk both ways at any time.
+pub(crate) const TALK: &[Carrier] = &[Carrier::Stream, Carrier::WebSocket];
+/// The carriers of those who ask over HTTP.
+pub(crate) const HTTP: &[Carrier] = &[Carrier::Http];
 
 /// One way in which miners speak to pools.
 ///
 /// A dialect is asked about whole messages only, in whichever pieces they came, and answers from the message and from what the session
 /// has shown; it keeps nothing itself. A word alone must never be proof: a page that quotes a message is not a miner.
 pub trait Dialect: Sync {
-    /// Its name in events, file names and folders: `stratum-v1`.
-    fn name(&self) -> &'static str;
+    /// What it is.
+    fn about(&self) -> &'static About;
 
-    /// What it is, for people: `Stratum v1, as Bitcoin miners speak it`.
-    fn title(&self) -> &'static str;
+    /// Its name.
+    fn name(&self) -> &'static str {
+        self.about().name
+    }
 
-    /// The word that alerts name it by, between `Miner` and what was seen: `Bitcoin Stratum`.
-    fn family(&self) -> &'static str;
-
-    /// Its number in alerts. Never changed, never used again.
-    fn signature_id(&self) -> u32;
-
-    /// Where it is described.
-    fn source(&self) -> &'static str;
-
-    /// Literals, of which every message that it would recognise without a session holds at least one. Few and rare: each is looked for
-    /// in all text.
-    fn anchors(&self) -> &'static [&'static str];
-
-    /// Judges a message. `session` is what its flow has shown so far, if anything.
-    fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding>;
+    /// Judges a message that came by one of its carriers. `session` is what its flow has shown so far, if anything.
+    fn examine(&self, _message: &Message<'_>, _session: Option<&Session>) -> Option<Finding> {
+        None
+    }
 
     /// Whether these turns, which are not known yet, could become known by those that follow, so that it is worth going on.
     fn expects_more(&self, _turns: &Turns) -> bool {
@@ -41,6 +57,13 @@ pub trait Dialect: Sync {
     /// Judges the first turns of a conversation without words, by their sizes and first bytes.
     fn turns(&self, _turns: &Turns) -> Option<Finding> {
         None
+    }
+}
+
+impl dyn Dialect + '_ {
+    /// Judges a message, if it came by one of its carriers.
+    pub(crate) fn judge(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
+        if self.about().carriers.contains(&message.carrier) { self.examine(message, session) } else { None }
     }
 }
 
@@ -89,7 +112,7 @@ mod tests {
     #[test]
     fn names_and_numbers_are_unique() {
         let names: HashSet<_> = DIALECTS.iter().map(|dialect| dialect.name()).collect();
-        let numbers: HashSet<_> = DIALECTS.iter().map(|dialect| dialect.signature_id()).collect();
+        let numbers: HashSet<_> = DIALECTS.iter().map(|dialect| dialect.about().signature_id).collect();
         assert_eq!((names.len(), numbers.len()), (DIALECTS.len(), DIALECTS.len()));
         assert!(DIALECTS.len() <= 64, "candidates are kept in the bits of a u64");
     }
@@ -97,7 +120,7 @@ mod tests {
     #[test]
     fn anchors_are_long_enough_to_be_rare() {
         for dialect in DIALECTS {
-            for anchor in dialect.anchors() {
+            for anchor in dialect.about().anchors {
                 assert!(anchor.len() >= 4, "{}: {anchor:?}", dialect.name());
             }
         }

@@ -119,7 +119,7 @@ impl Judge<'_> {
             .iter()
             .enumerate()
             .filter(|(index, _)| candidates >> index & 1 == 1)
-            .find_map(|(index, dialect)| Some((index, dialect.examine(&message, known)?)));
+            .find_map(|(index, dialect)| Some((index, dialect.judge(&message, known)?)));
         if let Some((dialect, finding)) = verdict {
             let setting = Setting {
                 direction: letter.direction,

@@ -32,7 +32,7 @@ mod wallet;
 pub use anchors::{Anchors, Scanner};
 pub use app::App;
 pub use detector::{DetectCounters, Detector, Limits, Tell};
-pub use dialect::{DIALECTS, Dialect, find as find_dialect};
+pub use dialect::{About, DIALECTS, Dialect, find as find_dialect};
 pub use event::{Body, Cause, Event, Oddities, Resolution, Sighting, Where};
 pub use finding::{Ask, Evidence, Facts, Finding, Role, Stage, Weight, What};
 pub use json::{Kind, Members, Text, Tokens, Value};

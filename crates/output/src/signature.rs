@@ -39,7 +39,7 @@ impl Signature {
         match verdict.dialect() {
             None => Self::new(BLOCKED_ID, BLOCKED_FAMILY, stage),
             Some(name) => match find_dialect(name) {
-                Some(dialect) => Self::new(dialect.signature_id(), dialect.family(), stage),
+                Some(dialect) => Self::new(dialect.about().signature_id, dialect.about().family, stage),
                 None => Self::new(UNNAMED_ID, name, stage),
             },
         }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn the_words_that_siem_rules_look_for() {
         let dialect = find_dialect("cryptonote").unwrap();
-        let signature = Signature::new(dialect.signature_id(), dialect.family(), Stage::Attempt);
+        let signature = Signature::new(dialect.about().signature_id, dialect.about().family, Stage::Attempt);
         assert_eq!(signature.text, "PITHEAD Miner Monero XMRig login");
         assert_eq!(signature.category, "Crypto mining");
     }
@@ -107,8 +107,8 @@ mod tests {
         let mut texts = BTreeSet::new();
         for dialect in DIALECTS {
             for stage in STAGES {
-                let text = Signature::new(dialect.signature_id(), dialect.family(), stage).text;
-                assert!(text.contains("Miner") && text.contains(dialect.family()), "{text}");
+                let text = Signature::new(dialect.about().signature_id, dialect.about().family, stage).text;
+                assert!(text.contains("Miner") && text.contains(dialect.about().family), "{text}");
                 assert!(texts.insert(text));
             }
         }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn no_dialect_has_a_number_that_is_taken() {
-        let ids: BTreeSet<u32> = DIALECTS.iter().map(|dialect| dialect.signature_id()).collect();
+        let ids: BTreeSet<u32> = DIALECTS.iter().map(|dialect| dialect.about().signature_id).collect();
         assert_eq!(ids.len(), DIALECTS.len());
         assert!(!ids.contains(&BLOCKED_ID) && !ids.contains(&UNNAMED_ID));
     }

@@ -12,43 +12,28 @@
 //! <https://github.com/nicehash/Specifications/blob/master/Alephium_NiceHash_v1.0.txt>.
 
 use super::{account, answer_in, digits, is_number, list, owner, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Facts, Finding, What};
 use crate::json::{Kind, Value};
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct Alephium;
 
 impl Dialect for Alephium {
-    fn name(&self) -> &'static str {
-        "alephium"
-    }
-
-    fn title(&self) -> &'static str {
-        "Alephium Stratum"
-    }
-
-    fn family(&self) -> &'static str {
-        "Alephium Stratum"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_009
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/alephium/mining-pool"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining."]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "alephium",
+            title: "Alephium Stratum",
+            family: "Alephium Stratum",
+            signature_id: 33_330_009,
+            source: "https://github.com/alephium/mining-pool",
+            anchors: &["mining."],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         match message.method() {
             None => answer_in(self.name(), message, session),
             Some(method) if method.is("mining.notify") => job(list(message)?.at(0)?),

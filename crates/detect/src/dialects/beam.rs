@@ -14,7 +14,7 @@
 //! <https://github.com/nicehash/Specifications/blob/master/Beam_NiceHash_v1.0.txt>.
 
 use super::{account, digits, is_number, speaks, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::message::{Carrier, Message};
 use crate::session::Session;
@@ -22,34 +22,19 @@ use crate::session::Session;
 pub(crate) struct Beam;
 
 impl Dialect for Beam {
-    fn name(&self) -> &'static str {
-        "beam"
-    }
-
-    fn title(&self) -> &'static str {
-        "Beam Stratum, as BeamHash and Equihash 150,5 miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Beam Stratum"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_015
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/BeamMW/beam/wiki/Beam-mining-protocol-API-%28Stratum%29"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["\"api_key\"", "\"nonceprefix\"", "\"solution\"", "\"difficulty\""]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "beam",
+            title: "Beam Stratum, as BeamHash and Equihash 150,5 miners speak it",
+            family: "Beam Stratum",
+            signature_id: 33_330_015,
+            source: "https://github.com/BeamMW/beam/wiki/Beam-mining-protocol-API-%28Stratum%29",
+            anchors: &["\"api_key\"", "\"nonceprefix\"", "\"solution\"", "\"difficulty\""],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         let method = message.method()?;
         if message.params().is_some() {
             return None;

@@ -14,43 +14,28 @@
 //! <https://github.com/nervosnetwork/ckb/blob/develop/docs/stratum_v1.md>.
 
 use super::{account, answer_in, digits, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Facts, Finding, What};
 use crate::json::Value;
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct Ckb;
 
 impl Dialect for Ckb {
-    fn name(&self) -> &'static str {
-        "ckb"
-    }
-
-    fn title(&self) -> &'static str {
-        "Nervos CKB Stratum, as Eaglesong miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Nervos CKB"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_013
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/nervosnetwork/ckb/blob/develop/docs/stratum_v1.md"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["ckb_", "\"pow_hash\""]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "ckb",
+            title: "Nervos CKB Stratum, as Eaglesong miners speak it",
+            family: "Nervos CKB",
+            signature_id: 33_330_013,
+            source: "https://github.com/nervosnetwork/ckb/blob/develop/docs/stratum_v1.md",
+            anchors: &["ckb_", "\"pow_hash\""],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         let Some(method) = message.method() else {
             return work(message).or_else(|| answer_in(self.name(), message, session));
         };

@@ -16,10 +16,10 @@
 //! Sources: <https://github.com/deepwn/deepMiner/blob/master/server.js>, <https://github.com/notgiven688/webminerpool>.
 
 use super::{account_text, digits, is_number, speaks, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::{Text, Value};
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 /// Kinds of visitors that a page may authorize.
@@ -28,34 +28,19 @@ const VISITORS: &[&str] = &["anonymous", "user", "token"];
 pub(crate) struct Coinhive;
 
 impl Dialect for Coinhive {
-    fn name(&self) -> &'static str {
-        "coinhive"
-    }
-
-    fn title(&self) -> &'static str {
-        "Coinhive's protocol, as web pages mine by it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Coinhive browser"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_025
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/deepwn/deepMiner/blob/master/server.js"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["\"site_key\"", "\"job_id\"", "\"hash_accepted\"", "\"handshake\"", "\"hashsolved\""]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "coinhive",
+            title: "Coinhive's protocol, as web pages mine by it",
+            family: "Coinhive browser",
+            signature_id: 33_330_025,
+            source: "https://github.com/deepwn/deepMiner/blob/master/server.js",
+            anchors: &["\"site_key\"", "\"job_id\"", "\"hash_accepted\"", "\"handshake\"", "\"hashsolved\""],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         if let Some(kind) = message.get("type").and_then(|kind| kind.text()) {
             return coinhive(kind, message.params()?, speaks(session, self.name()));
         }

@@ -14,43 +14,28 @@
 //! <https://github.com/nicehash/Specifications/blob/master/Octopus_NiceHash_v1.0.txt>.
 
 use super::{account, answer_in, digits, list, owner, speaks, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Facts, Finding, What};
 use crate::json::Value;
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct Conflux;
 
 impl Dialect for Conflux {
-    fn name(&self) -> &'static str {
-        "conflux"
-    }
-
-    fn title(&self) -> &'static str {
-        "Conflux Stratum, as Octopus miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Conflux Octopus"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_010
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/Conflux-Chain/conflux-doc/blob/master/docs/stratum.md"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining."]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "conflux",
+            title: "Conflux Stratum, as Octopus miners speak it",
+            family: "Conflux Octopus",
+            signature_id: 33_330_010,
+            source: "https://github.com/Conflux-Chain/conflux-doc/blob/master/docs/stratum.md",
+            anchors: &["mining."],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         match message.method() {
             None => refused(message, session.filter(|_| speaks(session, self.name())))
                 .or_else(|| answer_in(self.name(), message, session)),

@@ -15,10 +15,10 @@
 
 use super::software::is_miner_agent;
 use super::{account, answer, digits, is_address, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, Weight, What};
 use crate::json::{Kind, Value};
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 /// Digits of the shortest blob to be hashed; xmrig takes none of less than 43 bytes, and a hash has 32.
@@ -44,34 +44,19 @@ const ALGORITHMS: &[&str] = &[
 ];
 
 impl Dialect for CryptoNote {
-    fn name(&self) -> &'static str {
-        "cryptonote"
-    }
-
-    fn title(&self) -> &'static str {
-        "CryptoNote JSON-RPC, as Monero miners such as XMRig speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Monero XMRig"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_002
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/xmrig/xmrig-proxy/blob/master/doc/STRATUM.md"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["\"login\"", "\"job_id\"", "\"keepalived\"", "\"getjob\"", "payment address"]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "cryptonote",
+            title: "CryptoNote JSON-RPC, as Monero miners such as XMRig speak it",
+            family: "Monero XMRig",
+            signature_id: 33_330_002,
+            source: "https://github.com/xmrig/xmrig-proxy/blob/master/doc/STRATUM.md",
+            anchors: &["\"login\"", "\"job_id\"", "\"keepalived\"", "\"getjob\"", "payment address"],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         let Some(method) = message.method() else { return reply(message, session) };
         let params = message.params().filter(|params| params.kind() == Kind::Object)?;
         match () {

@@ -15,9 +15,9 @@
 //! others behind it. Source: <https://github.com/revoxhere/duino-coin>, `PC_Miner.py`.
 
 use super::speaks;
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 /// The longest line that is looked at; none has more than 130 bytes, but old miners run several together.
@@ -30,32 +30,20 @@ const CHIPS: &[&str] =
 pub(crate) struct Duino;
 
 impl Dialect for Duino {
-    fn name(&self) -> &'static str {
-        "duino-coin"
-    }
-
-    fn title(&self) -> &'static str {
-        "Duino-Coin, short lines of text"
-    }
-
-    fn family(&self) -> &'static str {
-        "Duino-Coin"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_017
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/revoxhere/duino-coin"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["JOB,", "JOBXX,"]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "duino-coin",
+            title: "Duino-Coin, short lines of text",
+            family: "Duino-Coin",
+            signature_id: 33_330_017,
+            source: "https://github.com/revoxhere/duino-coin",
+            anchors: &["JOB,", "JOBXX,"],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http || message.json.is_some() {
+        if message.json.is_some() {
             return None;
         }
         let line = std::str::from_utf8(message.text.get(..message.text.len().min(LINE))?).ok()?.trim_end();

@@ -11,43 +11,28 @@
 //! <https://github.com/leifjacky/erg-gominer-demo>, and what pools send to graphics-card miners.
 
 use super::{answer_in, digits, is_bool, is_number, list, owner, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Facts, Finding, What};
 use crate::json::Value;
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct Ergo;
 
 impl Dialect for Ergo {
-    fn name(&self) -> &'static str {
-        "ergo"
-    }
-
-    fn title(&self) -> &'static str {
-        "Ergo Stratum, as Autolykos miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Ergo Autolykos"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_011
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/leifjacky/erg-gominer-demo"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining."]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "ergo",
+            title: "Ergo Stratum, as Autolykos miners speak it",
+            family: "Ergo Autolykos",
+            signature_id: 33_330_011,
+            source: "https://github.com/leifjacky/erg-gominer-demo",
+            anchors: &["mining."],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         match message.method() {
             None => answer_in(self.name(), message, session),
             Some(method) if method.is("mining.notify") => job(list(message)?),

@@ -12,41 +12,29 @@
 //! A wallet in the target, a hash rate or a share is proof. Source: <https://github.com/ethereum-mining/ethminer>.
 
 use super::{account_text, answer_in, digits, eth_proxy, from_head, list};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, HTTP};
 use crate::finding::{Facts, Finding, Weight, What};
-use crate::message::{Carrier, HttpHead, Message};
+use crate::message::{HttpHead, Message};
 use crate::session::Session;
 use crate::wallet;
 
 pub(crate) struct EthGetWork;
 
 impl Dialect for EthGetWork {
-    fn name(&self) -> &'static str {
-        "eth-getwork"
-    }
-
-    fn title(&self) -> &'static str {
-        "Ethereum's getwork over HTTP"
-    }
-
-    fn family(&self) -> &'static str {
-        "Ethereum getwork"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_023
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/ethereum-mining/ethminer"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["eth_submit", "eth_getWork", "[\"0x", "[ \"0x"]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "eth-getwork",
+            title: "Ethereum's getwork over HTTP",
+            family: "Ethereum getwork",
+            signature_id: 33_330_023,
+            source: "https://github.com/ethereum-mining/ethminer",
+            anchors: &["eth_submit", "eth_getWork", "[\"0x", "[ \"0x"],
+            carriers: HTTP,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        let head = message.head.filter(|_| message.carrier == Carrier::Http)?;
+        let head = message.head?;
         if message.method().is_some() {
             return request(message, head);
         }

@@ -13,43 +13,28 @@
 //! Source: <https://github.com/ethereum-mining/ethminer>.
 
 use super::{account, answer, digits, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::Value;
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct EthProxy;
 
 impl Dialect for EthProxy {
-    fn name(&self) -> &'static str {
-        "eth-proxy"
-    }
-
-    fn title(&self) -> &'static str {
-        "eth-proxy, the first Stratum of Ethereum miners"
-    }
-
-    fn family(&self) -> &'static str {
-        "Ethereum eth-proxy"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_003
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/ethereum-mining/ethminer"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["eth_submit", "eth_getWork", "eth_login", "[\"0x", "[ \"0x"]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "eth-proxy",
+            title: "eth-proxy, the first Stratum of Ethereum miners",
+            family: "Ethereum eth-proxy",
+            signature_id: 33_330_003,
+            source: "https://github.com/ethereum-mining/ethminer",
+            anchors: &["eth_submit", "eth_getWork", "eth_login", "[\"0x", "[ \"0x"],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         match message.method() {
             Some(_) => request(message),
             None => work(message, session).or_else(|| answer(message, session)),

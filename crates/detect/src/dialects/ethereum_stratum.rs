@@ -14,43 +14,28 @@
 //! <https://github.com/nicehash/Specifications/blob/master/EthereumStratum_NiceHash_v1.0.0.txt>.
 
 use super::{answer_in, digits, is_bool, list, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::Value;
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct EthereumStratum;
 
 impl Dialect for EthereumStratum {
-    fn name(&self) -> &'static str {
-        "ethereum-stratum"
-    }
-
-    fn title(&self) -> &'static str {
-        "EthereumStratum/1.0.0, as Ethash miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Ethereum Stratum"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_006
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/nicehash/Specifications/blob/master/EthereumStratum_NiceHash_v1.0.0.txt"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining."]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "ethereum-stratum",
+            title: "EthereumStratum/1.0.0, as Ethash miners speak it",
+            family: "Ethereum Stratum",
+            signature_id: 33_330_006,
+            source: "https://github.com/nicehash/Specifications/blob/master/EthereumStratum_NiceHash_v1.0.0.txt",
+            anchors: &["mining."],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         match message.method() {
             None => subscribed(message).or_else(|| answer_in(self.name(), message, session)),
             Some(method) if method.is("mining.subscribe") => subscribe(list(message)?),

@@ -16,43 +16,28 @@
 //! <https://eips.ethereum.org/EIPS/eip-1571>.
 
 use super::{digits, list, speaks, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::{Kind, Value};
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct EthereumStratum2;
 
 impl Dialect for EthereumStratum2 {
-    fn name(&self) -> &'static str {
-        "ethereum-stratum-2"
-    }
-
-    fn title(&self) -> &'static str {
-        "EthereumStratum/2.0.0, EIP-1571"
-    }
-
-    fn family(&self) -> &'static str {
-        "Ethereum Stratum 2"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_007
-    }
-
-    fn source(&self) -> &'static str {
-        "https://eips.ethereum.org/EIPS/eip-1571"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining.", "EthereumStratum/2"]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "ethereum-stratum-2",
+            title: "EthereumStratum/2.0.0, EIP-1571",
+            family: "Ethereum Stratum 2",
+            signature_id: 33_330_007,
+            source: "https://eips.ethereum.org/EIPS/eip-1571",
+            anchors: &["mining.", "EthereumStratum/2"],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         let ours = session.filter(|_| speaks(session, self.name()));
         let Some(method) = message.method() else {
             return greeted(message).or_else(|| outcome(message, ours?));

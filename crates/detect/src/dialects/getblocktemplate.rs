@@ -15,10 +15,10 @@
 
 use super::getwork::{is_miner, marks, stronger};
 use super::{answer, digits, from_head, list, speaks, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, HTTP};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::{Kind, Value};
-use crate::message::{Carrier, HttpHead, Message};
+use crate::message::{HttpHead, Message};
 use crate::session::Session;
 
 /// Digits of a block's header, the least that a block has.
@@ -27,32 +27,20 @@ const HEADER: usize = 160;
 pub(crate) struct GetBlockTemplate;
 
 impl Dialect for GetBlockTemplate {
-    fn name(&self) -> &'static str {
-        "getblocktemplate"
-    }
-
-    fn title(&self) -> &'static str {
-        "getblocktemplate over HTTP, as Bitcoin miners ask for it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Bitcoin getblocktemplate"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_022
-    }
-
-    fn source(&self) -> &'static str {
-        "https://en.bitcoin.it/wiki/Getblocktemplate"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["\"getblocktemplate\"", "\"submitblock\"", "\"coinbasetxn\"", "\"workid\""]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "getblocktemplate",
+            title: "getblocktemplate over HTTP, as Bitcoin miners ask for it",
+            family: "Bitcoin getblocktemplate",
+            signature_id: 33_330_022,
+            source: "https://en.bitcoin.it/wiki/Getblocktemplate",
+            anchors: &["\"getblocktemplate\"", "\"submitblock\"", "\"coinbasetxn\"", "\"workid\""],
+            carriers: HTTP,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        let head = message.head.filter(|_| message.carrier == Carrier::Http)?;
+        let head = message.head?;
         let known = match message.method() {
             Some(method) if method.is("getblocktemplate") => request(message, head),
             Some(method) if method.is("submitblock") => block(message, head),

@@ -21,9 +21,9 @@
 
 use super::software::{is_miner_agent, software};
 use super::{answer, answer_in, digits, from_head, list, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, HTTP};
 use crate::finding::{Facts, Finding, Weight, What};
-use crate::message::{Carrier, HttpHead, Message};
+use crate::message::{HttpHead, Message};
 use crate::session::Session;
 
 /// Digits of a block header with its padding, as work and shares have it.
@@ -32,32 +32,20 @@ const WORK: usize = 256;
 pub(crate) struct GetWork;
 
 impl Dialect for GetWork {
-    fn name(&self) -> &'static str {
-        "getwork"
-    }
-
-    fn title(&self) -> &'static str {
-        "getwork, as the first Bitcoin miners spoke it over HTTP"
-    }
-
-    fn family(&self) -> &'static str {
-        "Bitcoin getwork"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_021
-    }
-
-    fn source(&self) -> &'static str {
-        "https://en.bitcoin.it/wiki/Getwork"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["\"getwork\"", "\"midstate\"", "\"hash1\""]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "getwork",
+            title: "getwork, as the first Bitcoin miners spoke it over HTTP",
+            family: "Bitcoin getwork",
+            signature_id: 33_330_021,
+            source: "https://en.bitcoin.it/wiki/Getwork",
+            anchors: &["\"getwork\"", "\"midstate\"", "\"hash1\""],
+            carriers: HTTP,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        let head = message.head.filter(|_| message.carrier == Carrier::Http)?;
+        let head = message.head?;
         if message.is_method("getwork") {
             return request(message, head);
         }

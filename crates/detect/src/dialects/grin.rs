@@ -15,10 +15,10 @@
 //! <https://github.com/mimblewimble/grin/blob/master/doc/stratum.md>.
 
 use super::{account, is_number, speaks, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::{Kind, Value};
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 /// Beginnings of agents that mine nothing but Grin and its kin, in lower case.
@@ -27,34 +27,19 @@ const AGENTS: &[&str] = &["grin-miner", "gringoldminer", "grinpro", "grin/", "mw
 pub(crate) struct Grin;
 
 impl Dialect for Grin {
-    fn name(&self) -> &'static str {
-        "grin"
-    }
-
-    fn title(&self) -> &'static str {
-        "Grin Stratum, as Cuckoo-cycle miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Grin Stratum"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_014
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/mimblewimble/grin/blob/master/doc/stratum.md"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["\"pre_pow\"", "\"getjobtemplate\"", "\"pow\"", "\"login\""]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "grin",
+            title: "Grin Stratum, as Cuckoo-cycle miners speak it",
+            family: "Grin Stratum",
+            signature_id: 33_330_014,
+            source: "https://github.com/mimblewimble/grin/blob/master/doc/stratum.md",
+            anchors: &["\"pre_pow\"", "\"getjobtemplate\"", "\"pow\"", "\"login\""],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         let method = message.method()?;
         if message.get("result").is_some() || message.error().is_some() {
             return reply(message, speaks(session, self.name()));

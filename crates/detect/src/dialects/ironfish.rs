@@ -15,43 +15,28 @@
 //! <https://github.com/nicehash/Specifications/blob/master/FishHash_v1.0.txt>.
 
 use super::{account, digits, is_bool, is_number, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::Value;
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct IronFish;
 
 impl Dialect for IronFish {
-    fn name(&self) -> &'static str {
-        "ironfish"
-    }
-
-    fn title(&self) -> &'static str {
-        "Iron Fish Stratum, as FishHash miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Iron Fish Stratum"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_012
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/iron-fish/ironfish/tree/master/ironfish/src/mining/stratum"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining."]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "ironfish",
+            title: "Iron Fish Stratum, as FishHash miners speak it",
+            family: "Iron Fish Stratum",
+            signature_id: 33_330_012,
+            source: "https://github.com/iron-fish/ironfish/tree/master/ironfish/src/mining/stratum",
+            anchors: &["mining."],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, _session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         let method = message.method()?;
         if method.is("mining.wait_for_work") {
             return Some(Finding::hint(What::Notice));

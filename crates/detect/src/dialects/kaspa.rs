@@ -15,43 +15,28 @@
 //! <https://github.com/nicehash/Specifications/blob/master/KHeavyHash_NiceHash_v1.0.txt>.
 
 use super::{answer_in, digits, is_number, list, owner};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Finding, What};
 use crate::json::{Kind, Value};
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct Kaspa;
 
 impl Dialect for Kaspa {
-    fn name(&self) -> &'static str {
-        "kaspa"
-    }
-
-    fn title(&self) -> &'static str {
-        "Kaspa Stratum, as kHeavyHash miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Kaspa Stratum"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_008
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/onemorebsmith/kaspa-stratum-bridge"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining.", "set_extranonce", "EthereumStratum/"]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "kaspa",
+            title: "Kaspa Stratum, as kHeavyHash miners speak it",
+            family: "Kaspa Stratum",
+            signature_id: 33_330_008,
+            source: "https://github.com/onemorebsmith/kaspa-stratum-bridge",
+            anchors: &["mining.", "set_extranonce", "EthereumStratum/"],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         match message.method() {
             None => subscribed(message).or_else(|| answer_in(self.name(), message, session)),
             Some(method) if method.is("mining.notify") => job(list(message)?),

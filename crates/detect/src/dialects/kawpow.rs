@@ -13,10 +13,10 @@
 //! `src/base/net/stratum/EthStratumClient.cpp`.
 
 use super::{account, answer_in, digits, is_bool, is_number, list, subscription, tells, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Facts, Finding, What};
 use crate::json::Value;
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 /// Beginnings of agents that mine nothing but KawPow, in lower case.
@@ -42,34 +42,19 @@ const LABELS: &[&str] = &[
 pub(crate) struct KawPow;
 
 impl Dialect for KawPow {
-    fn name(&self) -> &'static str {
-        "kawpow"
-    }
-
-    fn title(&self) -> &'static str {
-        "KawPow Stratum, as Ravencoin miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Ravencoin KawPow"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_005
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/nicehash/Specifications/blob/master/KawPow_NiceHash_v1.0.txt"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining."]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "kawpow",
+            title: "KawPow Stratum, as Ravencoin miners speak it",
+            family: "Ravencoin KawPow",
+            signature_id: 33_330_005,
+            source: "https://github.com/nicehash/Specifications/blob/master/KawPow_NiceHash_v1.0.txt",
+            anchors: &["mining."],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         match message.method() {
             None => answer_in(self.name(), message, session),
             Some(method) if method.is("mining.subscribe") => subscribe(message),

@@ -198,7 +198,7 @@ pub(crate) mod testing {
             direction: Direction::Forward,
             truncated: false,
         };
-        dialect.examine(&message, session)
+        dialect.judge(&message, session)
     }
 
     /// The session that these lines add up to, each with whether the miner sends it, judged by all dialects.
@@ -218,7 +218,7 @@ pub(crate) mod testing {
             let found = DIALECTS.iter().enumerate().find_map(|(index, dialect)| {
                 let known = session.as_ref().is_some_and(|session| session.dialect() == index);
                 (known || is_anchored(*dialect, text)).then_some(())?;
-                Some((index, dialect.examine(&message, session.as_ref())?))
+                Some((index, dialect.judge(&message, session.as_ref())?))
             });
             let Some((index, finding)) = found else { continue };
             let setting = Setting { direction, clean: true, rival: false, at: Timestamp::default() };
@@ -237,7 +237,7 @@ pub(crate) mod testing {
 
     /// Whether a dialect's anchors would bring this text to it at all.
     pub(crate) fn is_anchored(dialect: &dyn Dialect, text: &str) -> bool {
-        dialect.anchors().iter().any(|anchor| text.contains(anchor))
+        dialect.about().anchors.iter().any(|anchor| text.contains(anchor))
     }
 }
 

@@ -14,43 +14,28 @@
 //! <https://nimiq-network.github.io/developer-reference/chapters/pool-protocol.html>.
 
 use super::{account_text, is_number, speaks, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::Kind;
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct Nimiq;
 
 impl Dialect for Nimiq {
-    fn name(&self) -> &'static str {
-        "nimiq"
-    }
-
-    fn title(&self) -> &'static str {
-        "Nimiq's pool protocol"
-    }
-
-    fn family(&self) -> &'static str {
-        "Nimiq pool"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_026
-    }
-
-    fn source(&self) -> &'static str {
-        "https://nimiq-network.github.io/developer-reference/chapters/pool-protocol.html"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["\"genesisHash\"", "\"extraData", "\"accountsHash\"", "\"new-block\""]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "nimiq",
+            title: "Nimiq's pool protocol",
+            family: "Nimiq pool",
+            signature_id: 33_330_026,
+            source: "https://nimiq-network.github.io/developer-reference/chapters/pool-protocol.html",
+            anchors: &["\"genesisHash\"", "\"extraData", "\"accountsHash\"", "\"new-block\""],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         let known = speaks(session, self.name());
         match message.get("message")?.text()?.to_string(16).as_str() {
             "register" => register(message),

@@ -10,10 +10,8 @@
 //! turn ends where a message ends. A miner's login to its own P2Pool node is the CryptoNote dialect's. Source:
 //! <https://github.com/SChernykh/p2pool/blob/master/src/p2p_server.h>.
 
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect};
 use crate::finding::{Facts, Finding, What};
-use crate::message::Message;
-use crate::session::Session;
 use crate::turns::Turns;
 use pithead_flow::Direction;
 
@@ -27,32 +25,16 @@ const DIFFERENT: usize = 11;
 pub(crate) struct P2Pool;
 
 impl Dialect for P2Pool {
-    fn name(&self) -> &'static str {
-        "p2pool"
-    }
-
-    fn title(&self) -> &'static str {
-        "P2Pool's peers, who share the mining of Monero"
-    }
-
-    fn family(&self) -> &'static str {
-        "Monero P2Pool"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_029
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/SChernykh/p2pool/blob/master/src/p2p_server.h"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn examine(&self, _message: &Message<'_>, _session: Option<&Session>) -> Option<Finding> {
-        None
+    fn about(&self) -> &'static About {
+        &About {
+            name: "p2pool",
+            title: "P2Pool's peers, who share the mining of Monero",
+            family: "Monero P2Pool",
+            signature_id: 33_330_029,
+            source: "https://github.com/SChernykh/p2pool/blob/master/src/p2p_server.h",
+            anchors: &[],
+            carriers: &[],
+        }
     }
 
     fn turns(&self, turns: &Turns) -> Option<Finding> {

@@ -10,7 +10,7 @@
 //! `bitcoin-mining.pcap` of <https://github.com/jsiwek/zeek-cryptomining>, and error codes of
 //! <https://github.com/zcash/zips/blob/main/zips/zip-0301.rst>.
 
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect};
 use crate::finding::{Ask, Finding, What};
 use crate::json::{Kind, Value};
 use crate::message::{Carrier, Message};
@@ -26,34 +26,19 @@ const ADVICE: &str = "trying to connect to a stratum server";
 pub(crate) struct ParseError;
 
 impl Dialect for ParseError {
-    fn name(&self) -> &'static str {
-        "parse-error"
-    }
-
-    fn title(&self) -> &'static str {
-        "A Stratum port's answers to what it cannot read"
-    }
-
-    fn family(&self) -> &'static str {
-        "Stratum port"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_030
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/jsiwek/zeek-cryptomining"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["Parse error", "Invalid JSON request", "Illegal params", "to a Stratum server"]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "parse-error",
+            title: "A Stratum port's answers to what it cannot read",
+            family: "Stratum port",
+            signature_id: 33_330_030,
+            source: "https://github.com/jsiwek/zeek-cryptomining",
+            anchors: &["Parse error", "Invalid JSON request", "Illegal params", "to a Stratum server"],
+            carriers: &[Carrier::Stream, Carrier::Http],
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::WebSocket {
-            return None;
-        }
         // A miner that asked in another dialect has its answer with this.
         let what = What::Denied(if session.is_some() { Ask::GetWork } else { Ask::Other });
         let root = message.json?;

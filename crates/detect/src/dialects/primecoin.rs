@@ -13,10 +13,8 @@
 //! is longer than what is kept of a direction is missed. Source: <https://github.com/jh000/jhPrimeminer>, and Emerging Threats' rule 2018014.
 
 use super::account_text;
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect};
 use crate::finding::{Facts, Finding, What};
-use crate::message::Message;
-use crate::session::Session;
 use crate::turns::Turns;
 
 /// Operation and length.
@@ -27,32 +25,16 @@ const VERSIONS: &[u8] = &[5, 6];
 pub(crate) struct Primecoin;
 
 impl Dialect for Primecoin {
-    fn name(&self) -> &'static str {
-        "primecoin"
-    }
-
-    fn title(&self) -> &'static str {
-        "x.pushthrough, as Primecoin miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Primecoin Protominer"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_018
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/jh000/jhPrimeminer"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn examine(&self, _message: &Message<'_>, _session: Option<&Session>) -> Option<Finding> {
-        None
+    fn about(&self) -> &'static About {
+        &About {
+            name: "primecoin",
+            title: "x.pushthrough, as Primecoin miners speak it",
+            family: "Primecoin Protominer",
+            signature_id: 33_330_018,
+            source: "https://github.com/jh000/jhPrimeminer",
+            anchors: &[],
+            carriers: &[],
+        }
     }
 
     fn turns(&self, turns: &Turns) -> Option<Finding> {

@@ -14,7 +14,7 @@
 
 use super::software::is_miner_agent;
 use super::{account, answer, digits, subscription, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::{Kind, Value};
 use crate::message::{Carrier, Message};
@@ -23,35 +23,20 @@ use crate::session::Session;
 pub(crate) struct StratumV1;
 
 impl Dialect for StratumV1 {
-    fn name(&self) -> &'static str {
-        "stratum-v1"
-    }
-
-    fn title(&self) -> &'static str {
-        "Stratum v1, as Bitcoin miners and their kin speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Bitcoin Stratum"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_001
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/slushpool/stratumprotocol"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining.", "client.reconnect", "client.show_message", "client.get_version"]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "stratum-v1",
+            title: "Stratum v1, as Bitcoin miners and their kin speak it",
+            family: "Bitcoin Stratum",
+            signature_id: 33_330_001,
+            source: "https://github.com/slushpool/stratumprotocol",
+            anchors: &["mining.", "client.reconnect", "client.show_message", "client.get_version"],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
         // Over HTTP the same words are a web page's, or an API's that speaks of mining.
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         match message.method() {
             Some(_) => method(message),
             None => subscribed(message).or_else(|| answer(message, session)),

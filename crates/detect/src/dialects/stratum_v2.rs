@@ -13,10 +13,8 @@
 //! Where a miner does not wait for its answers the turns run together; then a share and its answer must show. Drafts before EllSwift had
 //! other sizes and are not known. Source: <https://github.com/stratum-mining/sv2-spec/blob/main/04-Protocol-Security.md>.
 
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect};
 use crate::finding::{Ask, Finding, What};
-use crate::message::Message;
-use crate::session::Session;
 use crate::turns::Turns;
 use pithead_flow::Direction;
 
@@ -38,32 +36,16 @@ const OPENED: u32 = SUCCESS + 83;
 pub(crate) struct StratumV2;
 
 impl Dialect for StratumV2 {
-    fn name(&self) -> &'static str {
-        "stratum-v2"
-    }
-
-    fn title(&self) -> &'static str {
-        "Stratum V2, encrypted, by the sizes of its handshake"
-    }
-
-    fn family(&self) -> &'static str {
-        "Stratum V2"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_027
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/stratum-mining/sv2-spec/blob/main/04-Protocol-Security.md"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn examine(&self, _message: &Message<'_>, _session: Option<&Session>) -> Option<Finding> {
-        None
+    fn about(&self) -> &'static About {
+        &About {
+            name: "stratum-v2",
+            title: "Stratum V2, encrypted, by the sizes of its handshake",
+            family: "Stratum V2",
+            signature_id: 33_330_027,
+            source: "https://github.com/stratum-mining/sv2-spec/blob/main/04-Protocol-Security.md",
+            anchors: &[],
+            carriers: &[],
+        }
     }
 
     fn expects_more(&self, turns: &Turns) -> bool {

@@ -14,10 +14,8 @@
 //! <https://github.com/stratum-mining/sv2-spec/blob/main/03-Protocol-Overview.md>.
 
 use super::account_text;
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect};
 use crate::finding::{Ask, Facts, Finding, What};
-use crate::message::Message;
-use crate::session::Session;
 use crate::turns::Turns;
 use pithead_flow::Direction;
 
@@ -27,32 +25,16 @@ const TURNS: usize = 3;
 pub(crate) struct StratumV2Plain;
 
 impl Dialect for StratumV2Plain {
-    fn name(&self) -> &'static str {
-        "stratum-v2-plain"
-    }
-
-    fn title(&self) -> &'static str {
-        "Stratum V2, unencrypted"
-    }
-
-    fn family(&self) -> &'static str {
-        "Stratum V2 plain"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_028
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/stratum-mining/sv2-spec/blob/main/03-Protocol-Overview.md"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn examine(&self, _message: &Message<'_>, _session: Option<&Session>) -> Option<Finding> {
-        None
+    fn about(&self) -> &'static About {
+        &About {
+            name: "stratum-v2-plain",
+            title: "Stratum V2, unencrypted",
+            family: "Stratum V2 plain",
+            signature_id: 33_330_028,
+            source: "https://github.com/stratum-mining/sv2-spec/blob/main/03-Protocol-Overview.md",
+            anchors: &[],
+            carriers: &[],
+        }
     }
 
     fn turns(&self, turns: &Turns) -> Option<Finding> {

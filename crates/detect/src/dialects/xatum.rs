@@ -13,43 +13,28 @@
 //! Source: <https://github.com/xelpool/Xatum/blob/main/specification.md>.
 
 use super::{account, digits, is_address, speaks, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Ask, Facts, Finding, What};
 use crate::json::{Kind, Value};
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 pub(crate) struct Xatum;
 
 impl Dialect for Xatum {
-    fn name(&self) -> &'static str {
-        "xatum"
-    }
-
-    fn title(&self) -> &'static str {
-        "Xatum, as Xelis miners speak it"
-    }
-
-    fn family(&self) -> &'static str {
-        "Xelis Xatum"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_016
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/xelpool/Xatum/blob/main/specification.md"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["shake~", "submit~", "job~"]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "xatum",
+            title: "Xatum, as Xelis miners speak it",
+            family: "Xelis Xatum",
+            signature_id: 33_330_016,
+            source: "https://github.com/xelpool/Xatum/blob/main/specification.md",
+            anchors: &["shake~", "submit~", "job~"],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         let (word, body) = (word(message.text)?, message.json?);
         match word {
             b"shake" => shake(body),

@@ -14,10 +14,10 @@
 
 use super::software::is_miner_agent;
 use super::{account, answer_in, digits, from_head, is_address, list};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, HTTP};
 use crate::finding::{Facts, Finding, What};
 use crate::json::Kind;
-use crate::message::{Carrier, HttpHead, Message};
+use crate::message::{HttpHead, Message};
 use crate::session::Session;
 
 /// Digits of the smallest block: header, coinbase transaction, no others.
@@ -28,32 +28,26 @@ const HASHED: usize = 140;
 pub(crate) struct XmrigDaemon;
 
 impl Dialect for XmrigDaemon {
-    fn name(&self) -> &'static str {
-        "xmrig-daemon"
-    }
-
-    fn title(&self) -> &'static str {
-        "XMRig's daemon mode, over a Monero node's JSON-RPC"
-    }
-
-    fn family(&self) -> &'static str {
-        "Monero daemon"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_024
-    }
-
-    fn source(&self) -> &'static str {
-        "https://github.com/xmrig/xmrig/blob/v6.26.0/src/base/net/stratum/DaemonClient.cpp"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["getblocktemplate", "get_block_template", "submitblock", "submit_block", "\"blocktemplate_blob\""]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "xmrig-daemon",
+            title: "XMRig's daemon mode, over a Monero node's JSON-RPC",
+            family: "Monero daemon",
+            signature_id: 33_330_024,
+            source: "https://github.com/xmrig/xmrig/blob/v6.26.0/src/base/net/stratum/DaemonClient.cpp",
+            anchors: &[
+                "getblocktemplate",
+                "get_block_template",
+                "submitblock",
+                "submit_block",
+                "\"blocktemplate_blob\"",
+            ],
+            carriers: HTTP,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        let head = message.head.filter(|_| message.carrier == Carrier::Http)?;
+        let head = message.head?;
         let Some(method) = message.method() else {
             return head_alone(message, head)
                 .or_else(|| template(message))

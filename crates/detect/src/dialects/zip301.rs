@@ -14,10 +14,10 @@
 //! <https://github.com/nicehash/Specifications/blob/master/Zhash_NiceHash_v1.0.txt>.
 
 use super::{account, answer_in, digits, is_bool, list, subscription, tells, text};
-use crate::dialect::Dialect;
+use crate::dialect::{About, Dialect, TALK};
 use crate::finding::{Facts, Finding, What};
 use crate::json::Value;
-use crate::message::{Carrier, Message};
+use crate::message::Message;
 use crate::session::Session;
 
 /// Beginnings of agents that mine nothing but Equihash, in lower case.
@@ -69,34 +69,19 @@ const SOLUTIONS: &[(&str, usize, &str)] = &[
 pub(crate) struct Zip301;
 
 impl Dialect for Zip301 {
-    fn name(&self) -> &'static str {
-        "zip301"
-    }
-
-    fn title(&self) -> &'static str {
-        "ZIP-301, the Stratum of Equihash miners"
-    }
-
-    fn family(&self) -> &'static str {
-        "Zcash Equihash"
-    }
-
-    fn signature_id(&self) -> u32 {
-        33_330_004
-    }
-
-    fn source(&self) -> &'static str {
-        "https://zips.z.cash/zip-0301"
-    }
-
-    fn anchors(&self) -> &'static [&'static str] {
-        &["mining."]
+    fn about(&self) -> &'static About {
+        &About {
+            name: "zip301",
+            title: "ZIP-301, the Stratum of Equihash miners",
+            family: "Zcash Equihash",
+            signature_id: 33_330_004,
+            source: "https://zips.z.cash/zip-0301",
+            anchors: &["mining."],
+            carriers: TALK,
+        }
     }
 
     fn examine(&self, message: &Message<'_>, session: Option<&Session>) -> Option<Finding> {
-        if message.carrier == Carrier::Http {
-            return None;
-        }
         match message.method() {
             None => answer_in(self.name(), message, session),
             Some(method) if method.is("mining.subscribe") => subscribe(message),

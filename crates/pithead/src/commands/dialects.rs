@@ -19,7 +19,7 @@ pub(super) fn run(args: &DialectsArgs) -> Result<ExitCode> {
     } else {
         let mut list = table(["dialect", "signature id", "what it is"]);
         for dialect in &dialects {
-            list.add_row([dialect.name(), &dialect.signature_id().to_string(), dialect.title()]);
+            list.add_row([dialect.name(), &dialect.about().signature_id.to_string(), dialect.about().title]);
         }
         print(&format!("{list}\n{} dialects\n", dialects.len()))?;
     }
@@ -29,11 +29,11 @@ pub(super) fn run(args: &DialectsArgs) -> Result<ExitCode> {
 fn json(dialect: &dyn Dialect) -> serde_json::Value {
     serde_json::json!({
         "dialect": dialect.name(),
-        "title": dialect.title(),
-        "family": dialect.family(),
-        "signature_id": dialect.signature_id(),
-        "source": dialect.source(),
-        "anchors": dialect.anchors(),
+        "title": dialect.about().title,
+        "family": dialect.about().family,
+        "signature_id": dialect.about().signature_id,
+        "source": dialect.about().source,
+        "anchors": dialect.about().anchors,
     })
 }
 
@@ -48,10 +48,10 @@ fn markdown(dialects: &[&dyn Dialect]) -> String {
         page.push_str(&format!(
             "| `{}` | {} | PITHEAD Miner {} … | {} | <{}> |\n",
             dialect.name(),
-            dialect.title(),
-            dialect.family(),
-            dialect.signature_id(),
-            dialect.source()
+            dialect.about().title,
+            dialect.about().family,
+            dialect.about().signature_id,
+            dialect.about().source
         ));
     }
     page
