@@ -124,7 +124,7 @@ impl Detector {
     /// A detector that shares its patterns and its pool list with others.
     pub fn new(anchors: &Anchors, pools: Arc<Pools>, limits: Limits) -> Self {
         Self {
-            mind: Mind { scanner: anchors.scanner(), pools, tokens: Tokens::default() },
+            mind: Mind { scanner: anchors.scanner(), pools, tokens: Tokens::default(), plain: Vec::new() },
             messages: Pool::new(limits.messages),
             records: Vec::new(),
             free: Vec::new(),
@@ -445,11 +445,13 @@ struct Mind {
     scanner: Scanner,
     pools: Arc<Pools>,
     tokens: Tokens,
+    /// Room for a message without its escapes.
+    plain: Vec<u8>,
 }
 
 impl Mind {
     fn judge<'a>(&'a mut self, flow: &'a mut Flow<'_>, frame: Frame, out: &'a mut Vec<Event>) -> Judge<'a> {
-        let Self { scanner, pools, tokens } = self;
-        Judge { scanner, tokens, pools, flow: flow.lend(), frame, rival: false, out }
+        let Self { scanner, pools, tokens, plain } = self;
+        Judge { scanner, tokens, plain, pools, flow: flow.lend(), frame, rival: false, out }
     }
 }

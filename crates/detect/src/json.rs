@@ -4,10 +4,15 @@
 //! where leniency would let a web page pass for a message (a text must begin with `{` or `[`, and brackets must match). A text that is
 //! cut short or has too many values is used as far as it goes.
 
-/// The most values of one text that are looked at; an XMRig login has about 45, a mining.notify at most 40, a Grin proof of work 60.
-const VALUES: usize = 160;
-/// The deepest nesting that is followed; miners' messages nest four deep.
+use crate::framing::MESSAGE_BYTES;
+
+/// The most values of one text that are looked at: as many as the longest message can hold, for with fewer, members that nobody asks for
+/// would hide those behind them. An XMRig login has about 45, a mining.notify at most 40, a Grin proof of work 60.
+const VALUES: usize = MESSAGE_BYTES;
+/// The deepest nesting that is followed; miners' messages nest four deep. What is deeper is passed over as one value.
 const DEPTH: usize = 16;
+/// How many pairs of names are compared in search of repeated ones. A text that has more is taken to repeat some.
+const PAIRS: usize = 1024;
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +49,20 @@ pub struct Tokens {
     tokens: Vec<Token>,
 }
 
+/// Which of several members of one name counts. Most readers take the last, some that are written for speed the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counts {
+    Last,
+    First,
+}
+
 /// A tokenized text.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'t> {
     text: &'t [u8],
     tokens: &'t [Token],
     index: usize,
+    counts: Counts,
 }
 
 /// The text of a string, as it stands on the wire: escapes are resolved when it is read.
@@ -62,7 +75,7 @@ impl Tokens {
         self.tokens.clear();
         let mut reader = Reader { text, at: 0, tokens: &mut self.tokens };
         reader.run()?;
-        Some(Value { text, tokens: &self.tokens, index: 0 })
+        Some(Value { text, tokens: &self.tokens, index: 0, counts: Counts::Last })
     }
 }
 
@@ -94,7 +107,7 @@ impl Reader<'_, '_> {
             self.blanks();
             let Some(byte) = self.peek() else { return self.cut(&open[..depth]) };
             let (owner, expect) = if depth == 0 { (0, Expect::Value) } else { open[depth - 1] };
-            if self.tokens.len() >= VALUES || depth == DEPTH {
+            if self.tokens.len() >= VALUES {
                 return self.cut(&open[..depth]);
             }
             match (byte, expect) {
@@ -125,6 +138,13 @@ impl Reader<'_, '_> {
                 }
                 (b'{' | b'[', Expect::Value) => {
                     let kind = if byte == b'{' { Kind::Object } else { Kind::Array };
+                    if depth == DEPTH {
+                        let start = self.at;
+                        self.pass_over();
+                        self.push(kind, start, self.at, false);
+                        open[depth - 1].1 = Expect::Comma;
+                        continue;
+                    }
                     open[depth] =
                         (self.tokens.len(), if byte == b'{' { Expect::Name } else { Expect::Value });
                     self.push(kind, self.at, self.at, false);
@@ -178,7 +198,32 @@ impl Reader<'_, '_> {
 
     fn string(&mut self, is_name: bool) {
         let start = self.at + 1;
-        let mut at = start;
+        let at = self.string_end(start);
+        let end = at.min(self.text.len());
+        self.push(Kind::String, start.min(end), end, is_name);
+        self.at = (at + 1).min(self.text.len());
+    }
+
+    /// Passes over a value in brackets with all that is in it.
+    fn pass_over(&mut self) {
+        let mut depth = 0_usize;
+        while let Some(byte) = self.peek() {
+            self.at += 1;
+            match byte {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                b'"' => self.at = self.string_end(self.at) + 1,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        self.at = self.at.min(self.text.len());
+    }
+
+    /// Where the string ends that begins here, behind its quote: at the other quote, or behind the text.
+    fn string_end(&self, mut at: usize) -> usize {
         while let Some(&byte) = self.text.get(at) {
             match byte {
                 b'"' => break,
@@ -186,9 +231,7 @@ impl Reader<'_, '_> {
                 _ => at += 1,
             }
         }
-        let end = at.min(self.text.len());
-        self.push(Kind::String, start.min(end), end, is_name);
-        self.at = (at + 1).min(self.text.len());
+        at
     }
 
     /// A number, `true`, `false` or `null`.
@@ -239,12 +282,34 @@ impl<'t> Value<'t> {
         Members { of: *self, at: self.index + 1, end }
     }
 
-    /// An object's member by name; the last one where there are several, as most readers have it.
+    /// An object's member by name; of several the last one, or in the other reading the first.
     pub fn get(&self, name: &str) -> Option<Self> {
         if self.kind() != Kind::Object {
             return None;
         }
-        self.members().filter(|(found, _)| found.is(name)).last().map(|(_, value)| value)
+        let mut named = self.members().filter(|(found, _)| found.is(name));
+        let found = if self.counts == Counts::Last { named.last() } else { named.next() };
+        found.map(|(_, value)| value)
+    }
+
+    /// The same as a reader sees it who takes the first of several members of one name; `None` where no object has any, so that it would see
+    /// the same.
+    pub fn by_first(&self) -> Option<Self> {
+        self.repeats().then_some(Self { counts: Counts::First, ..*self })
+    }
+
+    /// Whether an object in it has several members of one name. Asks at most so many pairs as miners' messages have, many times over.
+    fn repeats(&self) -> bool {
+        let mut pairs = PAIRS;
+        self.tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Object).any(|(index, _)| {
+            let members = Self { index, ..*self }.members();
+            members.clone().enumerate().any(|(at, (name, _))| {
+                members.clone().skip(at + 1).any(|(other, _)| {
+                    pairs -= usize::from(pairs > 0);
+                    pairs == 0 || other.0 == name.0
+                })
+            })
+        })
     }
 
     /// An array's value by place.
@@ -491,6 +556,32 @@ mod tests {
         {
             assert!(read(text, |_| ()).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn nothing_hides_what_is_behind_it() {
+        let deep = format!("{}\"]}}{}", "[{\"a\":".repeat(30), "}]".repeat(30)).replacen("\"]}", "\"]}\"", 1);
+        for front in [deep.as_str(), "[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]"] {
+            let text = format!("{{\"a\":{front},\"method\":\"login\"}}");
+            let found = read(&text, |root| root.get("method").is_some_and(|method| method.text().is_some()));
+            assert_eq!(found, Some(true), "{text}");
+        }
+        let many: String = (0..300).map(|turn| format!("\"x{turn}\":0,")).collect();
+        let found = read(&format!("{{{many}\"method\":\"login\"}}"), |root| root.get("method").is_some());
+        assert_eq!(found, Some(true));
+    }
+
+    #[test]
+    fn of_two_members_of_one_name_either_may_count() {
+        let both = |text| {
+            read(text, |root| {
+                let id = |root: Value<'_>| root.get("id").and_then(|id| id.unsigned());
+                (id(root), root.by_first().map(id))
+            })
+        };
+        assert_eq!(both(r#"{"id":1,"a":2,"id":3}"#), Some((Some(3), Some(Some(1)))));
+        assert_eq!(both(r#"{"id":1,"a":{"b":2,"b":3}}"#), Some((Some(1), Some(Some(1)))));
+        assert_eq!(both(r#"{"id":1,"a":{"id":3},"b":[{"id":4},{"id":5}]}"#), Some((Some(1), None)));
     }
 
     #[test]

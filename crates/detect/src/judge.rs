@@ -14,6 +14,7 @@ use crate::framing::Shape;
 use crate::hash::fnv;
 use crate::json::Tokens;
 use crate::message::{Carrier, HttpHead, Message};
+use crate::plain;
 use crate::pools::Pools;
 use crate::quote::quote;
 use crate::reader::Found;
@@ -36,6 +37,8 @@ pub(crate) struct Names {
 pub(crate) struct Judge<'a> {
     pub(crate) scanner: &'a mut Scanner,
     pub(crate) tokens: &'a mut Tokens,
+    /// Room for a message without its escapes.
+    pub(crate) plain: &'a mut Vec<u8>,
     pub(crate) pools: &'a Pools,
     pub(crate) flow: Flow<'a>,
     pub(crate) frame: Frame,
@@ -45,6 +48,7 @@ pub(crate) struct Judge<'a> {
 }
 
 /// A message on its way to the dialects.
+#[derive(Clone, Copy)]
 struct Letter<'a> {
     text: &'a [u8],
     shape: Shape,
@@ -101,6 +105,17 @@ impl Judge<'_> {
     }
 
     fn letter(&mut self, letter: &Letter<'_>, session: &mut Option<Box<Session>>, names: &mut Names) {
+        let mut plain = std::mem::take(self.plain);
+        if plain::resolve(letter.text, &mut plain) {
+            self.read(&Letter { text: &plain, ..*letter }, session, names);
+        } else {
+            self.read(letter, session, names);
+        }
+        *self.plain = plain;
+    }
+
+    /// Judges a message without needless escapes.
+    fn read(&mut self, letter: &Letter<'_>, session: &mut Option<Box<Session>>, names: &mut Names) {
         let candidates = self.candidates(letter, session.as_deref());
         if candidates == 0 {
             return;
@@ -115,12 +130,16 @@ impl Judge<'_> {
             truncated: letter.truncated,
         };
         let known = session.as_deref();
-        let verdict = DIALECTS
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| candidates >> index & 1 == 1)
-            .find_map(|(index, dialect)| Some((index, dialect.judge(&message, known)?)));
-        if let Some((dialect, finding)) = verdict {
+        let verdict = verdict(candidates, &message, known)
+            .map(|(dialect, finding)| (dialect, finding, json))
+            .or_else(|| {
+                // To a reader who takes the first of two members of one name it may be another message.
+                let json = json?.by_first();
+                let (dialect, finding) =
+                    verdict(candidates, &Message { json: Some(json?), ..message }, known)?;
+                Some((dialect, finding, json))
+            });
+        if let Some((dialect, finding, json)) = verdict {
             let setting = Setting {
                 direction: letter.direction,
                 clean: letter.clean,
@@ -279,6 +298,15 @@ impl Judge<'_> {
             body,
         });
     }
+}
+
+/// The first dialect of those that could be meant that knows the message.
+fn verdict(candidates: u64, message: &Message<'_>, session: Option<&Session>) -> Option<(usize, Finding)> {
+    DIALECTS
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| candidates >> index & 1 == 1)
+        .find_map(|(index, dialect)| Some((index, dialect.judge(message, session)?)))
 }
 
 /// Whether this is a word and a tilde, which Xatum puts before each object: part of the message, not something else.

@@ -22,6 +22,7 @@ mod json;
 mod judge;
 mod message;
 mod nodes;
+mod plain;
 pub mod pools;
 mod quote;
 mod reader;
