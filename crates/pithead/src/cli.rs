@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+#[cfg(target_os = "linux")]
+use pithead_capture::xdp::Mode;
 use pithead_traffic::Sizes;
 
 /// Names every machine that mines cryptocurrency on a network, with proof.
@@ -41,6 +43,9 @@ pub enum Command {
     /// Say whether this machine and these links can be tapped, and what mends it where not
     #[cfg(target_os = "linux")]
     Doctor(DoctorArgs),
+    /// Send a known exchange of miners over a cable of its own, and say whether this machine would have caught it
+    #[cfg(target_os = "linux")]
+    Selftest(SelftestArgs),
     /// Measure how many frames a second this machine takes without losing one
     Bench(BenchArgs),
     /// Write the shell completions or the man pages
@@ -212,6 +217,17 @@ pub enum ModeArg {
     Skb,
 }
 
+#[cfg(target_os = "linux")]
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::ZeroCopy => Self::ZeroCopy,
+            ModeArg::Native => Self::Native,
+            ModeArg::Skb => Self::Skb,
+        }
+    }
+}
+
 /// What becomes of frames that are not taken.
 #[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -267,6 +283,28 @@ pub struct DoctorArgs {
     /// Write JSON lines
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `selftest`.
+#[cfg(target_os = "linux")]
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The cable is a veth pair in a network namespace that goes away with the program; no other link is touched. Needs root.\n\n\
+    Exit status: 0 when every miner was named, nobody else was, and every frame is accounted for; 1 when not, or when it could not be tried."
+)]
+pub struct SelftestArgs {
+    /// How frames come; fails where it cannot be [default: native, else skb: no cable has zero copy]
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeArg>,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Let the miners say nothing, so that there is nothing to catch: then it must fail
+    #[arg(long, hide = true)]
+    pub without_words: bool,
+    /// Settings and networks.
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// Arguments of `bench`.

@@ -4,7 +4,6 @@
 //! failure keeps a tap from starting or from seeing what it should, a warning costs speed or certainty. What is not known is said to
 //! be unknown, which is a warning. Wherever a command mends it, the command is told.
 
-mod finding;
 mod link;
 mod machine;
 mod spread;
@@ -14,8 +13,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use pithead_capture::nic;
 
-use self::finding::{Finding, Verdict};
-use super::print;
+use super::finding::{Finding, Verdict};
+use super::{finding, print};
 use crate::cli::DoctorArgs;
 
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {

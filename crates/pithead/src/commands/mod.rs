@@ -5,8 +5,12 @@ mod check;
 mod dialects;
 #[cfg(target_os = "linux")]
 mod doctor;
+#[cfg(target_os = "linux")]
+mod finding;
 mod generate;
 mod replay;
+#[cfg(target_os = "linux")]
+mod selftest;
 #[cfg(target_os = "linux")]
 mod tap;
 mod verify;
@@ -44,6 +48,8 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Bench(args) => bench::run(&args),
         #[cfg(target_os = "linux")]
         Command::Doctor(args) => doctor::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Selftest(args) => selftest::run(&args),
         Command::Generate(args) => generate::run(&args),
     }
 }

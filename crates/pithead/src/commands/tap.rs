@@ -11,12 +11,12 @@ use crossbeam::channel::unbounded;
 use ipnet::IpNet;
 use pithead_capture::PacketSource;
 use pithead_capture::nic::{self, Arranged, Driver, Wish};
-use pithead_capture::xdp::{self, BusyPoll, Filter, Mode, Options, Others, Tap};
+use pithead_capture::xdp::{self, BusyPoll, Filter, Options, Others, Tap};
 use pithead_output::{Behind, Config as SinkConfig, QUEUE_RECORDS, Record, RecordBody, Scrape, Target};
 use sd_notify::NotifyState;
 
 use super::{configure, replay};
-use crate::cli::{ModeArg, OthersArg, TapArgs};
+use crate::cli::{OthersArg, TapArgs};
 use crate::config::TapConfig;
 use crate::live::{Control, Limits, Links, Outlets};
 use crate::run::Tools;
@@ -143,11 +143,7 @@ impl Plan {
     fn options(&self) -> Result<Options> {
         let tap = &self.tap;
         Ok(Options {
-            mode: tap.mode.map(|mode| match mode {
-                ModeArg::ZeroCopy => Mode::ZeroCopy,
-                ModeArg::Native => Mode::Native,
-                ModeArg::Skb => Mode::Skb,
-            }),
+            mode: tap.mode.map(Into::into),
             others: match tap.others {
                 Some(OthersArg::Drop) => Others::Drop,
                 Some(OthersArg::Pass) | None => Others::Pass,

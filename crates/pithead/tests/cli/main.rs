@@ -13,6 +13,8 @@ mod doctor;
 mod expectations;
 mod pages;
 mod replay;
+#[cfg(target_os = "linux")]
+mod selftest;
 mod settings;
 mod signals;
 #[path = "../support/mod.rs"]
