@@ -37,16 +37,18 @@ fn a_veth_tells_what_it_is() {
 }
 
 #[test]
-fn a_link_that_is_renamed_or_deleted_is_not_found_by_its_old_name() {
-    in_namespace("a_link_that_is_renamed_or_deleted_is_not_found_by_its_old_name", || {
+fn a_link_that_is_renamed_is_followed_and_one_that_is_deleted_is_gone() {
+    in_namespace("a_link_that_is_renamed_is_followed_and_one_that_is_deleted_is_gone", || {
         let before = pair(1);
         let mut gauge = nic::Gauge::new("va").unwrap();
         assert!(gauge.read().unwrap().received.is_some());
         ip("link set va down");
         ip("link set va name vc");
-        assert_eq!(gauge.read(), Err(Unknown::Gone));
+        assert!(nic::survey("va").is_err());
         assert_eq!(nic::survey("vc").unwrap().link.index, before.link.index);
+        assert_eq!(gauge.link().unwrap().name, "vc");
         ip("link del vc");
+        assert_eq!(gauge.read(), Err(Unknown::Gone));
         assert!(nic::survey("vc").is_err());
     });
 }

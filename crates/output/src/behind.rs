@@ -1,7 +1,8 @@
 //! A sink behind a queue, on a thread of its own: one that is slow, blocked or broken holds up nobody, and what it misses is counted.
 //!
 //! The queue is bounded. When it is full, the newest record is given up. A sink that fails is opened anew, at most once a second, and the
-//! records that it had not passed on are counted as lost.
+//! records that it had not passed on are counted as lost; so is what still waits at the end for one that hangs. Records that a sink would
+//! not take anyway are not given to it, and are no loss.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -10,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::record::Record;
-use crate::sink::{Error, Sink};
+use crate::sink::{Config, Error, Sink, open};
 
 /// Records that may wait: a few seconds of a link on which everybody mines. Each takes about a kilobyte.
-pub const QUEUE_RECORDS: usize = 8192;
+const QUEUE_RECORDS: usize = 8192;
 
 /// Time between two attempts to open a sink that failed.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ROOM: Duration = Duration::from_millis(1);
 
 /// Opens the sink, at the start and whenever it has failed or is to be opened anew.
-pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Sink>, Error> + Send>;
+type Opener = Box<dyn FnMut() -> Result<Box<dyn Sink>, Error> + Send>;
 
 /// A sink that never makes anybody wait.
 #[derive(Debug)]
@@ -33,13 +34,19 @@ pub struct Behind {
     done: Receiver<()>,
     tally: Arc<Tally>,
     name: String,
+    wanted: fn(&Record) -> bool,
+    /// Records that found room in the queue.
+    queued: u64,
 }
 
 /// What the thread and its owner both know.
 #[derive(Debug, Default)]
 struct Tally {
     written: AtomicU64,
+    /// For want of room, or by an error.
     lost: AtomicU64,
+    /// Those of them that had found room.
+    failed: AtomicU64,
     closed: AtomicBool,
     /// Whether the target is to be opened anew. No message: where the queue is full it would be lost.
     reopen: AtomicBool,
@@ -53,24 +60,34 @@ enum Message {
 }
 
 impl Behind {
-    /// Opens a sink and starts its thread. That it can be opened now is an error worth ending for; later ones are not.
+    /// Opens the sink that was asked for and starts its thread. That it cannot be opened now is an error worth ending for; that nobody reads
+    /// yet from a pipe, or any later error, is not.
     ///
     /// # Errors
     /// The sink's, when it cannot be opened; or that no thread can be started.
-    pub fn start(name: &str, queue_records: usize, mut open: Opener) -> Result<Self, Error> {
-        let sink = open()?;
+    pub fn start(name: &str, config: Config) -> Result<Self, Error> {
+        let wanted = config.wanted();
+        let behind = Self::over(name, QUEUE_RECORDS, Box::new(move || open(&config)))?;
+        Ok(Self { wanted, ..behind })
+    }
+
+    fn over(name: &str, queue_records: usize, mut open: Opener) -> Result<Self, Error> {
+        let (sink, trouble) = match open() {
+            Ok(sink) => (Some(sink), None),
+            Err(error @ Error::Unread { .. }) => (None, Some(retold(&error))),
+            Err(error) => return Err(error),
+        };
         let (queue, messages) = sync_channel(queue_records);
         let (finished, done) = sync_channel(1);
-        let tally = Arc::new(Tally::default());
-        let writer =
-            Writer { sink: Some(sink), open, pending: 0, tried: Instant::now(), tally: tally.clone() };
+        let tally = Arc::new(Tally { trouble: Mutex::new(trouble), ..Tally::default() });
+        let writer = Writer { sink, open, pending: 0, tried: Instant::now(), tally: tally.clone() };
         let run = move || {
             writer.run(&messages);
             let _ = finished.send(());
         };
         let started = thread::Builder::new().name("events".into()).spawn(run);
         started.map_err(|cause| Error::Open { target: name.to_owned(), cause })?;
-        Ok(Self { queue: Some(queue), done, tally, name: name.to_owned() })
+        Ok(Self { queue: Some(queue), done, tally, name: name.to_owned(), wanted: |_| true, queued: 0 })
     }
 
     /// What it writes to.
@@ -79,15 +96,15 @@ impl Behind {
     }
 
     /// Queues a record; one that finds no room is lost, and counted.
-    pub fn write(&self, record: &Arc<Record>) {
-        if !self.send(Message::Record(record.clone())) {
+    pub fn write(&mut self, record: &Arc<Record>) {
+        if (self.wanted)(record) && !self.queue(record) {
             self.tally.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Queues a record, and waits for room until then: for what comes all at once, where waiting holds up nothing.
-    pub fn write_until(&self, record: &Arc<Record>, until: Instant) {
-        while !self.send(Message::Record(record.clone())) {
+    pub fn write_until(&mut self, record: &Arc<Record>, until: Instant) {
+        while (self.wanted)(record) && !self.queue(record) {
             if self.is_closed() || Instant::now() >= until {
                 self.tally.lost.fetch_add(1, Ordering::Relaxed);
                 return;
@@ -105,6 +122,12 @@ impl Behind {
     pub fn reopen(&self) {
         self.tally.reopen.store(true, Ordering::Relaxed);
         self.flush();
+    }
+
+    fn queue(&mut self, record: &Arc<Record>) -> bool {
+        let found_room = self.send(Message::Record(record.clone()));
+        self.queued += u64::from(found_room);
+        found_room
     }
 
     fn send(&self, message: Message) -> bool {
@@ -135,12 +158,20 @@ impl Behind {
         self.tally.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Passes on what waits, for as long as it is worth waiting for. False if something was left.
+    /// Passes on what waits, for as long as it is worth waiting for. False if something was left, which is counted as lost.
     pub fn finish(&mut self) -> bool {
+        self.finish_within(PATIENCE)
+    }
+
+    fn finish_within(&mut self, patience: Duration) -> bool {
         self.queue = None;
-        match self.done.recv_timeout(PATIENCE) {
+        match self.done.recv_timeout(patience) {
             Ok(()) => true,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                let settled = self.written() + self.tally.failed.load(Ordering::Relaxed);
+                self.tally.lost.fetch_add(self.queued.saturating_sub(settled), Ordering::Relaxed);
+                false
+            }
         }
     }
 }
@@ -175,15 +206,21 @@ impl Writer {
     fn write(&mut self, record: &Record) {
         self.revive();
         let Some(sink) = &mut self.sink else {
-            self.tally.lost.fetch_add(1, Ordering::Relaxed);
-            return;
+            return self.lose(1);
         };
         self.pending += 1;
         let written = sink.write(record);
         self.note(written);
     }
 
+    fn lose(&self, records: u64) {
+        self.tally.lost.fetch_add(records, Ordering::Relaxed);
+        self.tally.failed.fetch_add(records, Ordering::Relaxed);
+    }
+
     fn flush(&mut self) {
+        // A reader who has come is let in even where there is nothing to say.
+        self.revive();
         let Some(sink) = &mut self.sink else { return };
         let flushed = sink.flush();
         if flushed.is_ok() {
@@ -207,7 +244,7 @@ impl Writer {
 
     fn note(&mut self, done: Result<(), Error>) {
         let Err(error) = done else { return };
-        self.tally.lost.fetch_add(self.pending, Ordering::Relaxed);
+        self.lose(self.pending);
         self.pending = 0;
         self.sink = None;
         self.tried = Instant::now();
@@ -219,8 +256,13 @@ impl Writer {
     }
 
     fn tell(&self, error: &Error) {
-        *self.tally.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        *self.tally.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(retold(error));
     }
+}
+
+/// An error as it is told of a sink that goes on.
+fn retold(error: &Error) -> String {
+    format!("{error}; it is tried again every second, and what is lost until then is counted")
 }
 
 #[cfg(test)]
@@ -259,7 +301,7 @@ mod tests {
         let mut gated = Some(Gated(gate, tell));
         let open: Opener =
             Box::new(move || Ok(Box::new(gated.take().expect("opened once")) as Box<dyn Sink>));
-        let mut behind = Behind::start("gate", 4, open).unwrap();
+        let mut behind = Behind::over("gate", 4, open).unwrap();
         for _ in 0..100 {
             behind.write(&record());
         }
@@ -282,13 +324,13 @@ mod tests {
         }
 
         fn flush(&mut self) -> Result<(), Error> {
-            Err(Error::writing("eve.json", io::ErrorKind::StorageFull.into()))
+            Err(Error::Write { target: "eve.json".into(), cause: io::ErrorKind::StorageFull.into() })
         }
     }
 
     #[test]
     fn what_could_not_be_flushed_is_lost_and_told_of() {
-        let mut behind = Behind::start("full", 100, Box::new(|| Ok(Box::new(Full)))).unwrap();
+        let mut behind = Behind::over("full", 100, Box::new(|| Ok(Box::new(Full)))).unwrap();
         for _ in 0..7 {
             behind.write(&record());
         }
@@ -305,18 +347,57 @@ mod tests {
         struct Left;
         impl Sink for Left {
             fn write(&mut self, _: &Record) -> Result<(), Error> {
-                Err(Error::writing("standard output", io::ErrorKind::BrokenPipe.into()))
+                Err(Error::Closed { target: "standard output".into() })
             }
 
             fn flush(&mut self) -> Result<(), Error> {
                 Ok(())
             }
         }
-        let mut behind = Behind::start("left", 100, Box::new(|| Ok(Box::new(Left)))).unwrap();
+        let mut behind = Behind::over("left", 100, Box::new(|| Ok(Box::new(Left)))).unwrap();
         behind.write(&record());
         behind.write(&record());
         assert!(behind.finish() && behind.is_closed());
         assert_eq!((behind.lost(), behind.trouble()), (2, None));
+    }
+
+    #[test]
+    fn what_waits_for_a_sink_that_hangs_is_lost_at_the_end() {
+        let (_gate, gate) = channel();
+        let (tell, _told) = channel();
+        let mut gated = Some(Gated(gate, tell));
+        let open: Opener =
+            Box::new(move || Ok(Box::new(gated.take().expect("opened once")) as Box<dyn Sink>));
+        let mut behind = Behind::over("gate", 4, open).unwrap();
+        for _ in 0..100 {
+            behind.write(&record());
+        }
+        assert!(!behind.finish_within(Duration::ZERO));
+        assert_eq!((behind.written(), behind.lost()), (0, 100));
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_no_loss() {
+        let address = "udp://127.0.0.1:9".parse().unwrap();
+        let mut behind = Behind::start("syslog", Config::Syslog(address)).unwrap();
+        behind.queue = None;
+        behind.write(&record());
+        assert_eq!(behind.lost(), 0, "sums are no messages");
+        let mut behind = Behind::over("file", 1, Box::new(|| Ok(Box::new(Full)))).unwrap();
+        behind.queue = None;
+        behind.write(&record());
+        assert_eq!(behind.lost(), 1);
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_yet_is_no_reason_to_end() {
+        let unread = || Err(Error::Unread { target: "pipe".into() });
+        let mut behind = Behind::over("pipe", 10, Box::new(unread)).unwrap();
+        behind.write(&record());
+        let trouble = behind.trouble().unwrap();
+        assert!(trouble.contains("nobody reads") && trouble.contains("every second"), "{trouble}");
+        assert!(behind.finish() && !behind.is_closed());
+        assert_eq!(behind.lost(), 1);
     }
 
     #[test]
@@ -327,7 +408,7 @@ mod tests {
             count.fetch_add(1, Ordering::Relaxed);
             Ok(Box::new(Full))
         });
-        let mut behind = Behind::start("file", 100, open).unwrap();
+        let mut behind = Behind::over("file", 100, open).unwrap();
         behind.reopen();
         assert!(behind.finish());
         assert_eq!(opened.load(Ordering::Relaxed), 2);

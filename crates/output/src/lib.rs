@@ -23,7 +23,7 @@ mod syslog;
 mod time;
 mod volatile;
 
-pub use behind::{Behind, Opener, QUEUE_RECORDS};
+pub use behind::Behind;
 pub use capture::{CaptureStats, NicAccount, QueueAccount, Terms};
 pub use community::community_id;
 pub use ends::Ends;

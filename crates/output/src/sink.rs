@@ -4,12 +4,16 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::eve::EveSink;
 use crate::record::Record;
 use crate::rotating::{Rotating, Rotation};
-use crate::syslog::{Address, SyslogSink};
+use crate::syslog::{Address, SyslogSink, is_message};
 
 /// A place that records go to.
 pub trait Sink: Send {
@@ -30,6 +34,16 @@ pub enum Config {
     Syslog(Address),
 }
 
+impl Config {
+    /// Tells the records that such a sink passes on from those that are nothing to it.
+    pub(crate) fn wanted(&self) -> fn(&Record) -> bool {
+        match self {
+            Self::Eve(_) => |_| true,
+            Self::Syslog(_) => is_message,
+        }
+    }
+}
+
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -45,22 +59,33 @@ pub enum Target {
 pub fn open(config: &Config) -> Result<Box<dyn Sink>, Error> {
     match config {
         Config::Eve(Target::Stdout) => Ok(Box::new(EveSink::new("standard output", io::stdout()))),
-        Config::Eve(Target::File(path)) => eve(path, File::create(path)),
-        Config::Eve(Target::Append(path, rotation)) => eve(path, Rotating::open(path, rotation.clone())),
+        Config::Eve(Target::File(path)) => Ok(Box::new(eve(path, File::create(path))?)),
+        Config::Eve(Target::Append(path, rotation)) => {
+            Ok(Box::new(eve(path, Rotating::open(path, rotation.clone()))?.awaiting_readers()))
+        }
         Config::Syslog(address) => Ok(Box::new(SyslogSink::open(address)?)),
     }
 }
 
-fn eve<W: Write + Send + 'static>(path: &Path, file: io::Result<W>) -> Result<Box<dyn Sink>, Error> {
+fn eve<W: Write>(path: &Path, file: io::Result<W>) -> Result<EveSink<W>, Error> {
     let target = path.display().to_string();
     match file {
-        Ok(file) => Ok(Box::new(EveSink::new(&target, file))),
+        Ok(file) => Ok(EveSink::new(&target, file)),
+        Err(cause) if cause.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+            Err(Error::Unread { target })
+        }
         Err(cause) => Err(Error::Open { target, cause }),
     }
 }
 
-/// Opens a file to write on at its end.
+/// Opens a file to write on at its end. A pipe that nobody reads from is an error (`ENXIO`), and not waited for.
 pub(crate) fn append(path: &Path) -> io::Result<File> {
+    if path.metadata().is_ok_and(|meta| meta.file_type().is_fifo()) {
+        let file = File::options().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+        // From here on a slow reader is waited for: half a line would be worse.
+        rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+        return Ok(file);
+    }
     // Reading is for the last byte alone, and pipes would wait for a writer of our own.
     let regular = path.metadata().is_ok_and(|meta| meta.is_file());
     let mut file = File::options().append(true).create(true).read(regular).open(path)?;
@@ -95,10 +120,14 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
+    /// Nobody reads from a pipe.
+    #[error("{target}: nobody reads from this pipe; start its reader, or name a file")]
+    Unread {
+        /// The pipe.
+        target: String,
+    },
     /// The target took no more.
-    #[error(
-        "{target}: cannot be written on: {cause}; events from here on are lost, so make room and run again"
-    )]
+    #[error("{target}: cannot be written on: {cause}; events are lost from here on, so {}", remedy(.cause))]
     Write {
         /// What was written to.
         target: String,
@@ -107,14 +136,12 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// The error for what the system said while `target` was written to.
-    pub(crate) fn writing(target: &str, cause: io::Error) -> Self {
-        let target = target.to_owned();
-        match cause.kind() {
-            io::ErrorKind::BrokenPipe => Self::Closed { target },
-            _ => Self::Write { target, cause },
-        }
+/// What is to be done about a target that takes no more.
+fn remedy(cause: &io::Error) -> &'static str {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match cause.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => "make room there, or write to another place",
+        _ => "see to what it is, or write to another place",
     }
 }
 
@@ -130,6 +157,41 @@ mod tests {
             panic!("there is no such folder")
         };
         assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+    }
+
+    fn pipe(folder: &Path) -> PathBuf {
+        let path = folder.join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_pipe_without_a_reader_is_said_to_have_none_and_waited_for_by_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = pipe(folder.path());
+        let config = Config::Eve(Target::Append(path.clone(), Rotation::default()));
+        let Err(error) = open(&config) else { panic!("nobody reads") };
+        let said = format!("{}: nobody reads from this pipe; ", path.display());
+        assert!(matches!(error, Error::Unread { .. }) && error.to_string().starts_with(&said), "{error}");
+    }
+
+    #[test]
+    fn a_reader_that_leaves_a_pipe_may_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = pipe(folder.path());
+        // Both ends at once: who opens a pipe for reading waits for a writer otherwise.
+        let reader = File::options().read(true).write(true).open(&path).unwrap();
+        let mut sink = open(&Config::Eve(Target::Append(path, Rotation::default()))).unwrap();
+        let record = Record {
+            at: pithead_wire::Timestamp::default(),
+            origin: crate::record::Origin::default(),
+            body: crate::record::RecordBody::Stats(Box::default()),
+        };
+        sink.write(&record).unwrap();
+        sink.flush().unwrap();
+        drop(reader);
+        sink.write(&record).unwrap();
+        assert!(matches!(sink.flush(), Err(Error::Unread { .. })));
     }
 
     #[test]

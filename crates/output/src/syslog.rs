@@ -127,7 +127,7 @@ fn printable(name: &str) -> String {
 
 impl Sink for SyslogSink {
     fn write(&mut self, record: &Record) -> Result<(), Error> {
-        if !matches!(record.body, RecordBody::Alert(_)) {
+        if !is_message(record) {
             return Ok(());
         }
         let message = message(record, &self.host);
@@ -143,6 +143,11 @@ impl Sink for SyslogSink {
     fn flush(&mut self) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// Whether a record is sent at all.
+pub(crate) const fn is_message(record: &Record) -> bool {
+    matches!(record.body, RecordBody::Alert(_))
 }
 
 /// One message, whose id is the type of the event.

@@ -3,6 +3,7 @@
 //! Reports come an epoch at a time, the same frames from every worker, so nothing here depends on who was faster. What one worker cannot
 //! know is joined here: a name's look-up and the session that follows it may be different workers' flows.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Aggregator {
     opened: u64,
     /// Names of the interfaces by number.
     interfaces: Vec<Option<Arc<str>>>,
+    /// What live links are called now that were renamed, by the names that workers know.
+    renamed: HashMap<Arc<str>, Arc<str>>,
     names: Names,
     /// Names that were spoken in a flow, until it ends.
     spoken: Recent<u64, (String, NameSource, Option<u16>)>,
@@ -71,6 +74,7 @@ impl Aggregator {
             begins: Vec::new(),
             opened: 0,
             interfaces: Vec::new(),
+            renamed: HashMap::new(),
             names: Names::new(config.max_names),
             spoken: Recent::new(config.max_names),
             alerted: Recent::new(config.max_names),
@@ -105,7 +109,8 @@ impl Aggregator {
     pub fn absorb(&mut self, worker: usize, report: &mut Report) {
         for mut event in report.events.drain(..) {
             let name = report.interfaces.get(usize::from(event.flow.interface)).cloned().flatten();
-            event.flow.interface = self.interface(name);
+            event.flow.interface =
+                self.interface(name.map(|name| self.renamed.get(&name).cloned().unwrap_or(name)));
             self.held.push(event);
         }
         if let Some(table) = &mut self.hosts {
@@ -163,6 +168,11 @@ impl Aggregator {
     /// Flows that two workers saw half of each.
     pub fn halves_joined(&self) -> u64 {
         self.halves.as_ref().map_or(0, Halves::joined)
+    }
+
+    /// Calls a link from here on as it is called now, whatever it was called when it was opened.
+    pub fn rename(&mut self, opened: Arc<str>, now: Arc<str>) {
+        self.renamed.insert(opened, now);
     }
 
     /// The number of an interface by its name: workers number those that they read from on their own.

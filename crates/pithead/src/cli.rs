@@ -180,13 +180,13 @@ pub struct TapArgs {
     #[arg(long, value_name = "URL")]
     pub syslog: Option<pithead_output::Address>,
     /// Begin the file of events anew once it has so many bytes, as EVE.1, EVE.2 and so on
-    #[arg(long, value_name = "BYTES", requires = "eve", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     pub rotate_bytes: Option<u64>,
     /// Begin it anew once it is so old
-    #[arg(long, value_name = "TIME", requires = "eve", value_parser = crate::commands::length_of_time)]
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::length_of_time)]
     pub rotate_every: Option<Duration>,
     /// Keep so many old files of events [default: 7]
-    #[arg(long, value_name = "N", requires = "eve")]
+    #[arg(long, value_name = "N")]
     pub rotate_keep: Option<u32>,
     /// Do the driver's work in the workers instead of in interrupts
     #[arg(long)]

@@ -43,6 +43,9 @@ const MEANWHILE: Duration = Duration::from_millis(100);
 /// The same at the end, where nothing waits for us.
 const AT_THE_END: Duration = Duration::from_secs(5);
 
+/// Time between two looks at the links: what befalls one is to be told within a second or so.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// Time between two pages of metrics: more often than anybody scrapes.
 const SCRAPE: Duration = Duration::from_secs(1);
 
@@ -62,8 +65,22 @@ pub(crate) trait Taps {
     /// What became of the frames so far, but for what workers told.
     fn account(&mut self) -> Option<CaptureStats>;
 
+    /// What has become of the links themselves since it was asked last.
+    fn look_after(&mut self) -> Vec<News> {
+        Vec::new()
+    }
+
     /// Lets no more frames come. Those that have come can still be read.
     fn stop(&mut self);
+}
+
+/// What became of a link. Workers hear of it late, or not at all: one that has frames to read does not look up.
+#[derive(Debug)]
+pub(crate) enum News {
+    Gone(pithead_capture::Error),
+    Down { interface: Arc<str> },
+    Up { interface: Arc<str> },
+    Renamed { opened: Arc<str>, before: Arc<str>, now: Arc<str> },
 }
 
 /// What came of it.
@@ -100,6 +117,8 @@ struct Seat {
     thread: Option<JoinHandle<()>>,
     heard: Instant,
     last: bool,
+    /// Whether its thread broke.
+    broken: bool,
     load: Load,
 }
 
@@ -118,6 +137,8 @@ pub(crate) struct Control<'a> {
     sums: Instant,
     /// When the page of metrics was made last.
     scraped: Instant,
+    /// When the links were looked at last.
+    looked: Instant,
     ending: Arc<AtomicBool>,
     errors: Vec<String>,
 }
@@ -158,7 +179,14 @@ impl<'a> Control<'a> {
                 .name(format!("worker {number}"))
                 .spawn(run)
                 .context("cannot start a worker's thread; allow more of them (ulimit -u)")?;
-            seats.push(Seat { inbox, thread: Some(thread), heard: started, last: false, load });
+            seats.push(Seat {
+                inbox,
+                thread: Some(thread),
+                heard: started,
+                last: false,
+                broken: false,
+                load,
+            });
         }
         let sums = started + limits.stats_every;
         let (errors, alerts) = (Vec::new(), BTreeMap::new());
@@ -175,6 +203,7 @@ impl<'a> Control<'a> {
             started,
             sums,
             scraped,
+            looked: started,
             ending,
             errors,
         })
@@ -192,6 +221,7 @@ impl<'a> Control<'a> {
             self.collect();
             self.attend();
             if self.seats.iter().all(|seat| seat.last) {
+                self.end();
                 return self.close();
             }
         }
@@ -206,19 +236,18 @@ impl<'a> Control<'a> {
             while let Some(mut report) = seat.inbox.receive() {
                 seat.heard = now;
                 seat.last |= report.last;
-                self.errors.extend(report.errors.drain(..).inspect(|error| crate::commands::complain(error)));
+                report.errors.drain(..).for_each(|error| complain_once(&mut self.errors, error));
                 self.aggregator.absorb(number, &mut report);
                 seat.inbox.give_back(report);
             }
             if gone && !seat.last {
-                seat.last = true;
+                (seat.last, seat.broken) = (true, true);
                 let said = seat.thread.take().and_then(|thread| thread.join().err());
                 let error = format!(
                     "worker {number} stopped: {}; this is a bug, please report it",
                     words(said.as_deref())
                 );
-                crate::commands::complain(&error);
-                self.errors.push(error);
+                complain_once(&mut self.errors, error);
             }
         }
         // Flows that end with the tap are told in the order in which they fell silent, which is known once all workers have told theirs:
@@ -246,14 +275,38 @@ impl<'a> Control<'a> {
             self.sums += self.limits.stats_every;
             self.give_account(false);
         }
+        self.look_after();
         self.show();
         let over = self.limits.duration.is_some_and(|duration| self.started.elapsed() >= duration);
         let enough = self.limits.frames.is_some_and(|frames| self.aggregator.frames_read() >= frames);
         let unheard = self.outlets.sinks.iter().any(Behind::is_closed);
-        // A worker that is gone sees nothing more, so its frames would pass unseen from here on.
-        let broken = self.seats.iter().any(|seat| seat.last);
+        // A worker that broke sees nothing more, so its frames would pass unseen from here on. One whose links are all gone has none to see.
+        let broken = self.seats.iter().any(|seat| seat.broken);
         if over || enough || unheard || broken {
             self.end();
+        }
+    }
+
+    /// Looks whether the links are still there, up, and called as they were.
+    fn look_after(&mut self) {
+        if self.looked.elapsed() < LOOK || self.ending.load(Ordering::Relaxed) {
+            return;
+        }
+        self.looked = Instant::now();
+        for news in self.taps.look_after() {
+            match news {
+                News::Gone(error) => complain_once(&mut self.errors, error.to_string()),
+                News::Down { interface } => crate::commands::warn(&format!(
+                    "{interface}: is down; waiting for it to come up (ip link set {interface} up)"
+                )),
+                News::Up { interface } => crate::commands::warn(&format!("{interface}: is up again")),
+                News::Renamed { opened, before, now } => {
+                    crate::commands::warn(&format!(
+                        "{before}: is called {now} now, and so it is from here on"
+                    ));
+                    self.aggregator.rename(opened, now);
+                }
+            }
         }
     }
 
@@ -325,9 +378,17 @@ impl<'a> Control<'a> {
     }
 }
 
+/// Says what went wrong, and keeps it: once, though every worker of a link that is gone has the same to say.
+fn complain_once(errors: &mut Vec<String>, error: String) {
+    if !errors.contains(&error) {
+        crate::commands::complain(&error);
+        errors.push(error);
+    }
+}
+
 /// Where records go.
 struct Told<'s> {
-    sinks: &'s [Behind],
+    sinks: &'s mut [Behind],
     note: &'s mut dyn FnMut(&Record),
     alerts: &'s mut BTreeMap<&'static str, u64>,
     /// How long a record may wait for room.
@@ -341,7 +402,7 @@ impl Told<'_> {
             *self.alerts.entry(alert.verdict.dialect().unwrap_or_default()).or_default() += 1;
         }
         let record = Arc::new(record);
-        for sink in self.sinks {
+        for sink in &mut *self.sinks {
             match self.until {
                 Some(until) => sink.write_until(&record, until),
                 None => sink.write(&record),

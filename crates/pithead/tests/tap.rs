@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use pithead_capture::nic::Cable;
@@ -308,6 +309,137 @@ fn a_reader_of_events_that_stops_reading_stops_nothing() {
         assert_eq!(ended.code(), Some(1), "{err}");
         assert!(err.contains("standard output: takes no more events"), "{err}");
     });
+}
+
+/// Waits for a line that begins so, however long that takes.
+#[track_caller]
+fn awaits(tap: &mut Tap, begins: &str) {
+    let mut line = String::new();
+    while !line.starts_with(begins) {
+        line.clear();
+        let read = tap.said.read_line(&mut line).expect("text");
+        assert!(read > 0, "it ended without a word of \"{begins}\"");
+    }
+}
+
+fn ip(arguments: &str) {
+    ip_says(arguments);
+}
+
+fn ip_says(arguments: &str) -> String {
+    let done = Command::new("ip").args(arguments.split(' ')).output().expect("ip is there");
+    assert!(done.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("text")
+}
+
+#[test]
+fn a_link_that_vanishes_is_told_of_while_its_worker_is_busy_with_another() {
+    with_cable(1, |cable| {
+        ip("link add pha1 type veth peer name phb1");
+        ip("link set pha1 up");
+        ip("link set phb1 up");
+        let mut program = command();
+        program.args(["tap", "phb1", &cable.far, "--cache", "none", "--mode", "skb", "--eve", "-"]);
+        let mut tap = Tap::run(program);
+        let packets = packets(&pcap("demo.pcap"));
+        let over = AtomicBool::new(false);
+        let sent = thread::scope(|scope| {
+            let sender = scope.spawn(|| {
+                let mut sent = 0;
+                while !over.load(Ordering::Relaxed) {
+                    send(cable, &packets);
+                    sent += packets.len() as u64;
+                }
+                sent
+            });
+            ip("link del pha1");
+            awaits(&mut tap, "error: phb1: the interface is gone");
+            over.store(true, Ordering::Relaxed);
+            sender.join().expect("it sends")
+        });
+        tap.signal("TERM");
+        let (mut out, mut err) = (String::new(), String::new());
+        tap.child.stdout.take().expect("it was asked for").read_to_string(&mut out).expect("text");
+        tap.said.read_to_string(&mut err).expect("text");
+        assert_eq!(tap.child.wait().expect("it ends").code(), Some(1), "not all was seen");
+        assert!(!err.contains("the interface is gone"), "told once: {err}");
+        let events = events(&out);
+        let stats = &events.last().expect("a closing event")["stats"];
+        assert!(stats["frames"]["read"].as_u64() <= Some(sent + 100), "{stats}");
+        assert!(of_type(&events, "alert").len() >= 5);
+    });
+}
+
+#[test]
+fn a_link_that_goes_down_is_waited_for_and_one_that_is_renamed_is_followed() {
+    with_cable(1, |cable| {
+        let mut tap = Tap::start(cable, &["--mode", "native", "--eve", "-"]);
+        ip("link set far0 down");
+        awaits(&mut tap, "warning: far0: is down; waiting for it");
+        ip("link set far0 name phr0");
+        awaits(&mut tap, "warning: far0: is called phr0 now");
+        ip("link set phr0 up");
+        awaits(&mut tap, "warning: phr0: is up again");
+        // The other end sends once it has noticed that there is somebody.
+        while !ip_says("link show near0").contains("LOWER_UP") {
+            thread::yield_now();
+        }
+        let packets = packets(&pcap("stratum-v1/cgminer.pcap"));
+        send(cable, &packets);
+        let events = events(&tap.end().0);
+        let alerts = of_type(&events, "alert");
+        assert_eq!((alerts.len(), &alerts[0]["in_iface"]), (1, &Value::from("phr0")));
+        let stats = &events.last().expect("a closing event")["stats"];
+        adds_up(stats, packets.len() as u64);
+        assert_eq!(stats["capture"]["nics"][0]["interface"], "phr0");
+        assert!(
+            stats["capture"]["nics"][0]["rx_packets"].as_u64() >= Some(packets.len() as u64),
+            "{stats:#}"
+        );
+    });
+}
+
+#[test]
+fn a_pipe_of_events_may_find_its_reader_late_and_lose_it() {
+    with_cable(1, |cable| {
+        let scratch = Scratch::new();
+        let pipe = scratch.text("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
+        let mut tap = Tap::start(cable, &["--mode", "skb", "--eve", &pipe, "--stats-every", "100ms"]);
+        awaits(&mut tap, &format!("warning: {pipe}: nobody reads from this pipe; start its reader"));
+        let read_some = || {
+            let mut reader = BufReader::new(std::fs::File::open(&pipe).expect("it is opened for writing"));
+            let mut line = String::new();
+            reader.read_line(&mut line).expect("text");
+            assert!(line.starts_with('{') && line.ends_with('\n'), "{line}");
+        };
+        read_some();
+        awaits(&mut tap, &format!("warning: {pipe}: nobody reads from this pipe"));
+        read_some();
+        send(cable, &packets(&pcap("stratum-v1/cgminer.pcap")));
+        tap.signal("TERM");
+        let (mut out, mut err) = (String::new(), String::new());
+        tap.child.stdout.take().expect("it was asked for").read_to_string(&mut out).expect("text");
+        tap.said.read_to_string(&mut err).expect("text");
+        assert_eq!(tap.child.wait().expect("it ends").code(), Some(1), "{err}");
+        assert!(out.contains("1 host mines."), "it went on: {out}");
+        assert!(err.contains(&format!("{pipe}: ")) && err.contains(" were lost"), "{err}");
+    });
+}
+
+#[test]
+fn a_file_of_events_begins_anew_wherever_it_is_named() {
+    with_cable(1, |cable| {
+        let scratch = Scratch::new();
+        let config = scratch.file("pithead.toml", "[eve]\npath = \"eve.json\"\n");
+        let config = config.to_str().expect("text").to_owned();
+        scratch.file("eve.json", "{}\n".repeat(500));
+        Tap::start(cable, &["--mode", "skb", "--config", &config, "--rotate-bytes", "1000"]).end();
+        assert_eq!(scratch.read("eve.json.1").len(), 1500, "what an earlier run wrote");
+        assert!(scratch.read("eve.json").contains("stats"));
+    });
+    let run = support::pithead(["tap", "lo", "--rotate-keep", "3"]).ends_with(1);
+    run.complains("there is no file of events to begin anew: name one with --eve");
 }
 
 #[test]

@@ -58,9 +58,19 @@ pub(super) fn ask(netlink: &mut Netlink, name: &str) -> Known<Option<Link>> {
         return Ok(None);
     }
     let body = Body::default().text(NAME, name);
+    request(netlink, &[&[0; HEAD], &body.0[..]].concat())
+}
+
+/// Asks for one link by its number, which it keeps when it is renamed. `Ok(None)` where it is gone.
+pub(super) fn ask_number(netlink: &mut Netlink, index: u32) -> Known<Option<Link>> {
+    let mut head = [0; HEAD];
+    head[4..8].copy_from_slice(&index.to_ne_bytes());
+    request(netlink, &head)
+}
+
+fn request(netlink: &mut Netlink, body: &[u8]) -> Known<Option<Link>> {
     let mut link = None;
-    match netlink.ask(GET_LINK, About::One, &[&[0; HEAD], &body.0[..]].concat(), |answer| link = read(answer))
-    {
+    match netlink.ask(GET_LINK, About::One, body, |answer| link = read(answer)) {
         Ok(()) => Ok(link),
         Err(Unknown::Gone) => Ok(None),
         Err(unknown) => Err(unknown),
@@ -97,6 +107,9 @@ mod tests {
         let lo = ask(&mut netlink, "lo").expect("an answer").expect("every network namespace has it");
         assert_eq!((lo.name.as_str(), lo.loopback, lo.kind), ("lo", true, None));
         assert!(lo.index > 0 && lo.counters.len() >= 23);
+        let again = ask_number(&mut netlink, lo.index).expect("an answer").map(|link| link.name);
+        assert_eq!(again.as_deref(), Some("lo"));
+        assert_eq!(ask_number(&mut netlink, u32::MAX >> 1), Ok(None));
         assert_eq!(ask(&mut netlink, "pithead-none"), Ok(None));
         assert_eq!(ask(&mut netlink, "lo\0o"), Ok(None));
         assert_eq!(ask(&mut netlink, "a name that no link can have"), Ok(None));

@@ -78,9 +78,9 @@ impl Statistics {
     }
 }
 
-/// Reads a link's counters again and again, with the same two sockets.
+/// Looks at a link again and again, with the same two sockets. It goes by the link's number, so that it follows one that is renamed.
 pub struct Gauge {
-    name: String,
+    index: u32,
     route: Netlink,
     generic: Netlink,
 }
@@ -89,9 +89,19 @@ impl Gauge {
     /// For the link of this name.
     ///
     /// # Errors
-    /// Where there are no sockets to be had.
+    /// Where there is no such link, or no sockets are to be had.
     pub fn new(name: &str) -> Known<Self> {
-        Ok(Self { name: name.to_owned(), route: Netlink::route()?, generic: Netlink::generic()? })
+        let mut route = Netlink::route()?;
+        let index = link::ask(&mut route, name)?.ok_or(Unknown::Gone)?.index;
+        Ok(Self { index, route, generic: Netlink::generic()? })
+    }
+
+    /// The link as it is now.
+    ///
+    /// # Errors
+    /// Where it has gone.
+    pub fn link(&mut self) -> Known<Link> {
+        link::ask_number(&mut self.route, self.index)?.ok_or(Unknown::Gone)
     }
 
     /// The counters now.
@@ -99,7 +109,7 @@ impl Gauge {
     /// # Errors
     /// Where the link has gone.
     pub fn read(&mut self) -> Known<Statistics> {
-        let link = link::ask(&mut self.route, &self.name)?.ok_or(Unknown::Gone)?;
+        let link = self.link()?;
         let queues = netdev::queue_counters(&mut self.generic, link.index);
         Ok(Statistics::new(&link, queues))
     }
@@ -107,7 +117,7 @@ impl Gauge {
 
 impl std::fmt::Debug for Gauge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Gauge({})", self.name)
+        write!(f, "Gauge({})", self.index)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Records as lines, anywhere that bytes go.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 
 use super::json;
 use crate::record::Record;
@@ -17,12 +17,27 @@ const BUFFER: usize = 64 << 10;
 pub struct EveSink<W: Write> {
     target: String,
     out: BufWriter<W>,
+    awaits_readers: bool,
 }
 
 impl<W: Write> EveSink<W> {
     /// A sink that writes to `out`; `target` is what errors call it.
     pub fn new(target: &str, out: W) -> Self {
-        Self { target: target.to_owned(), out: BufWriter::with_capacity(BUFFER, out) }
+        Self { target: target.to_owned(), out: BufWriter::with_capacity(BUFFER, out), awaits_readers: false }
+    }
+
+    /// The same, to which a reader may come back who has left.
+    pub(crate) fn awaiting_readers(self) -> Self {
+        Self { awaits_readers: true, ..self }
+    }
+
+    fn error(&self, cause: io::Error) -> Error {
+        let target = self.target.clone();
+        match cause.kind() {
+            io::ErrorKind::BrokenPipe if self.awaits_readers => Error::Unread { target },
+            io::ErrorKind::BrokenPipe => Error::Closed { target },
+            _ => Error::Write { target, cause },
+        }
     }
 }
 
@@ -30,18 +45,16 @@ impl<W: Write + Send> Sink for EveSink<W> {
     fn write(&mut self, record: &Record) -> Result<(), Error> {
         let mut line = json(record);
         line.push('\n');
-        self.out.write_all(line.as_bytes()).map_err(|cause| Error::writing(&self.target, cause))
+        self.out.write_all(line.as_bytes()).map_err(|cause| self.error(cause))
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        self.out.flush().map_err(|cause| Error::writing(&self.target, cause))
+        self.out.flush().map_err(|cause| self.error(cause))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
     use crate::record::{Origin, RecordBody};
 

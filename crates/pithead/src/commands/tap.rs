@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use pithead_capture::PacketSource;
 use pithead_capture::nic::{self, Arranged, Driver, Wish};
 use pithead_capture::xdp::{self, BusyPoll, Filter, Options, Others, Tap};
-use pithead_output::{Behind, Config as SinkConfig, QUEUE_RECORDS, Record, RecordBody, Scrape, Target};
+use pithead_output::{Behind, Config as SinkConfig, Record, RecordBody, Rotation, Scrape, Target};
 use sd_notify::NotifyState;
 
 use super::{configure, replay};
@@ -115,6 +115,11 @@ impl Plan {
         tap.rotation.bytes = args.rotate_bytes.or(tap.rotation.bytes);
         tap.rotation.every = args.rotate_every.or(tap.rotation.every);
         tap.rotation.keep = args.rotate_keep.unwrap_or(tap.rotation.keep);
+        if tap.eve.is_none() && tap.rotation != Rotation::default() {
+            bail!(
+                "there is no file of events to begin anew: name one with --eve, or set path in [eve] of the configuration"
+            );
+        }
         tap.busy_poll |= args.busy_poll;
         tap.setup_nic |= args.setup_nic;
         tap.flows |= args.flows;
@@ -131,10 +136,10 @@ impl Plan {
             } else {
                 (path.display().to_string(), Target::Append(path.clone(), self.tap.rotation.clone()))
             };
-            sinks.push(behind(&name, SinkConfig::Eve(target))?);
+            sinks.push(Behind::start(&name, SinkConfig::Eve(target))?);
         }
         if let Some(address) = &self.tap.syslog {
-            sinks.push(behind(&address.to_string(), SinkConfig::Syslog(address.clone()))?);
+            sinks.push(Behind::start(&address.to_string(), SinkConfig::Syslog(address.clone()))?);
         }
         Ok(sinks)
     }
@@ -155,10 +160,6 @@ impl Plan {
             ..Options::default()
         })
     }
-}
-
-fn behind(name: &str, config: SinkConfig) -> Result<Behind> {
-    Ok(Behind::start(name, QUEUE_RECORDS, Box::new(move || pithead_output::open(&config)))?)
 }
 
 /// Makes the NICs ready.

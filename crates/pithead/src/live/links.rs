@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use pithead_capture::nic::{Gauge, Statistics};
+use pithead_capture::Error;
+use pithead_capture::nic::{Gauge, Statistics, Unknown};
 use pithead_capture::xdp::{Account, Control};
 use pithead_output::{CaptureStats, NicAccount, QueueAccount, Terms};
 
-use super::Taps;
+use super::{News, Taps};
 
 /// Links that are tapped.
 pub(crate) struct Links {
@@ -15,7 +16,12 @@ pub(crate) struct Links {
 }
 
 struct Nic {
+    /// The name by which it was opened.
     interface: Arc<str>,
+    /// The name that it goes by now.
+    called: Arc<str>,
+    /// Whether it was up when it was looked at last; `None` once it is gone.
+    up: Option<bool>,
     gauge: Option<Gauge>,
     /// Its counters when the tap began.
     before: Statistics,
@@ -26,7 +32,8 @@ impl Links {
         let nics = control.ports().iter().map(|port| {
             let mut gauge = Gauge::new(port.interface()).ok();
             let before = gauge.as_mut().and_then(|gauge| gauge.read().ok()).unwrap_or_default();
-            Nic { interface: port.interface().clone(), gauge, before }
+            let interface = port.interface().clone();
+            Nic { called: interface.clone(), interface, up: Some(true), gauge, before }
         });
         Self { nics: nics.collect(), control }
     }
@@ -34,9 +41,19 @@ impl Links {
 
 impl Taps for Links {
     fn account(&mut self) -> Option<CaptureStats> {
-        let queues = self.control.accounts().iter().map(queue).collect();
+        let called = |opened: &Arc<str>| {
+            let nic = self.nics.iter().find(|nic| &nic.interface == opened);
+            nic.map_or_else(|| opened.clone(), |nic| nic.called.clone())
+        };
+        let accounts = self.control.accounts();
+        let queues =
+            accounts.iter().map(|account| queue(account, called(&account.place.interface))).collect();
         let nics = self.nics.iter_mut().map(Nic::account).collect();
         Some(CaptureStats { queues, nics, ..CaptureStats::default() })
+    }
+
+    fn look_after(&mut self) -> Vec<News> {
+        self.nics.iter_mut().flat_map(Nic::look_after).collect()
     }
 
     fn stop(&mut self) {
@@ -44,10 +61,10 @@ impl Taps for Links {
     }
 }
 
-fn queue(account: &Account) -> QueueAccount {
+fn queue(account: &Account, interface: Arc<str>) -> QueueAccount {
     let (seen, taken) = (account.seen, account.taken);
     QueueAccount {
-        interface: account.place.interface.clone(),
+        interface,
         queue: account.place.queue,
         mode: account.place.mode.name(),
         terms: Terms {
@@ -65,11 +82,38 @@ fn queue(account: &Account) -> QueueAccount {
 }
 
 impl Nic {
+    /// What has become of it since it was looked at last.
+    fn look_after(&mut self) -> Vec<News> {
+        let mut news = Vec::new();
+        let (Some(was_up), Some(gauge)) = (self.up, &mut self.gauge) else { return news };
+        match gauge.link() {
+            Ok(link) => {
+                if *link.name != *self.called {
+                    let before = std::mem::replace(&mut self.called, link.name.into());
+                    let (opened, now) = (self.interface.clone(), self.called.clone());
+                    news.push(News::Renamed { opened, before, now });
+                }
+                if link.up != was_up {
+                    let interface = self.called.clone();
+                    news.push(if link.up { News::Up { interface } } else { News::Down { interface } });
+                }
+                self.up = Some(link.up);
+            }
+            Err(Unknown::Gone) => {
+                self.up = None;
+                news.push(News::Gone(Error::Gone { interface: self.interface.clone() }));
+            }
+            // Asked again in a second.
+            Err(Unknown::Untold | Unknown::Refused(_)) => {}
+        }
+        news
+    }
+
     fn account(&mut self) -> NicAccount {
         let now = self.gauge.as_mut().and_then(|gauge| gauge.read().ok()).unwrap_or_default();
         let since = now.since(&self.before);
         NicAccount {
-            interface: self.interface.clone(),
+            interface: self.called.clone(),
             received: since.received,
             missed: since.missed,
             no_buffer: since.no_buffer,
