@@ -94,9 +94,11 @@ def _version(name):
 
 def _apt(scratch):
     """Options with which apt looks at the backports of the next release alone, and touches nothing of the system's."""
-    words = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"]
+    words = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN)", "Created-By: Packages"]
     lines = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split("\n")
-    mirror = next((line.split()[1] for line in lines if line.startswith("Debian ") and "security" not in line), None)
+    # An origin may be of several words: that of backports is "Debian Backports".
+    sources = (line.partition(" ") for line in lines)
+    mirror = next((uri for uri, _, origin in sources if origin.startswith("Debian") and "security" not in uri), None)
     if mirror is None:
         raise Missing("apt knows no mirror of Debian's")
     for folder in ("lists/partial", "cache/archives/partial", "preferences"):
