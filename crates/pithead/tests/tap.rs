@@ -35,6 +35,8 @@ struct Tap {
     metrics: Option<String>,
     /// What it says on standard error, line by line.
     said: BufReader<std::process::ChildStderr>,
+    /// What it said before it listened.
+    before: String,
 }
 
 impl Tap {
@@ -48,16 +50,17 @@ impl Tap {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut said = BufReader::new(child.stderr.take().expect("it was asked for"));
-        let (mut line, mut metrics) = (String::new(), None);
+        let (mut line, mut metrics, mut before) = (String::new(), None, String::new());
         while !line.starts_with("listening on far0") {
             line.clear();
             let read = said.read_line(&mut line).expect("text");
-            assert!(read > 0, "it ended before it listened: {:?}", child.wait());
+            assert!(read > 0, "it ended before it listened: {:?} {before}", child.wait());
+            before.push_str(&line);
             let place =
                 line.strip_prefix("metrics at http://").and_then(|rest| rest.strip_suffix("/metrics\n"));
             metrics = metrics.or_else(|| place.map(str::to_owned));
         }
-        Self { child, metrics, said }
+        Self { child, metrics, said, before }
     }
 
     fn signal(&self, name: &str) {
@@ -424,6 +427,61 @@ fn a_pipe_of_events_may_find_its_reader_late_and_lose_it() {
         assert_eq!(tap.child.wait().expect("it ends").code(), Some(1), "{err}");
         assert!(out.contains("1 host mines."), "it went on: {out}");
         assert!(err.contains(&format!("{pipe}: ")) && err.contains(" were lost"), "{err}");
+    });
+}
+
+#[test]
+fn a_disk_that_is_full_is_told_of_with_a_remedy_and_the_tap_goes_on() {
+    with_cable(1, |cable| {
+        let scratch = Scratch::new();
+        scratch.file("disk/keep", "");
+        let pithead = command();
+        let mut program = Command::new("unshare");
+        program.args(["--mount", "sh", "-c", "mount -t tmpfs -o size=8k none \"$0\" && exec \"$@\""]);
+        program.arg(scratch.path("disk")).arg(pithead.get_program());
+        program.args([
+            "tap",
+            &cable.far,
+            "--cache",
+            "none",
+            "--mode",
+            "skb",
+            "--flows",
+            "--stats-every",
+            "100ms",
+        ]);
+        program.arg("--eve").arg(scratch.path("disk/eve.json"));
+        let mut tap = Tap::run(program);
+        let packets = packets(&pcap("demo.pcap"));
+        send(cable, &packets);
+        let eve = scratch.text("disk/eve.json");
+        awaits(
+            &mut tap,
+            &format!(
+                "warning: {eve}: cannot be written on: No space left on device (os error 28); \
+            events are lost from here on, so make room there"
+            ),
+        );
+        send(cable, &packets);
+        tap.signal("TERM");
+        let (mut out, mut err) = (String::new(), String::new());
+        tap.child.stdout.take().expect("it was asked for").read_to_string(&mut out).expect("text");
+        tap.said.read_to_string(&mut err).expect("text");
+        assert_eq!(tap.child.wait().expect("it ends").code(), Some(1), "{err}");
+        assert!(err.contains(&format!("error: {eve}: ")) && err.contains(" were lost"), "{err}");
+        assert!(out.contains("5 hosts mine."), "{out}");
+    });
+}
+
+#[test]
+fn a_machine_without_huge_pages_is_told_so() {
+    let set_aside = std::fs::read_to_string("/proc/sys/vm/nr_hugepages").unwrap_or_default();
+    with_cable(1, move |cable| {
+        let tap = Tap::start(cable, &["--mode", "skb"]);
+        let told = tap.before.contains("warning: far0: memory for frames is not in huge pages");
+        let (_, err) = tap.end();
+        // With some, whether they are enough is another's doing.
+        assert!(told || set_aside.trim() != "0", "{err}");
     });
 }
 
