@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use pithead_flow::{End, Summary};
+use pithead_flow::{End, Shape, Summary};
 use pithead_wire::Timestamp;
 
 use crate::app::App;
+use crate::behaviour::Hello;
 use crate::carriers::Name;
 use crate::session::Mining;
 
@@ -51,6 +52,10 @@ pub enum Body {
     Named(Box<Sighting>),
     /// A name was resolved to an address.
     Resolved(Box<Resolution>),
+    /// A client of TLS left out whom it speaks to, or what.
+    Greeted(Hello),
+    /// What a long, quiet flow looks like by now.
+    Watched(Box<Shape>),
     /// A TCP connection was asked for and not answered, or answered by a reset only.
     Unanswered {
         /// Whether it was reset.

@@ -92,6 +92,9 @@ impl Judge<'_> {
             }
             Found::Name(name, place, port) => self.name(name, place, port, names),
             Found::Dns(message) => self.dns(message, direction),
+            // Of most clients both are known, and nothing is to be said.
+            Found::Hello(hello) if hello.names_server && hello.names_protocol => {}
+            Found::Hello(hello) => self.say(Body::Greeted(hello)),
             Found::App(app) => self.app(app),
             Found::Expect(_) | Found::Tunnel(_) => {}
         }

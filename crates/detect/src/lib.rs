@@ -7,6 +7,7 @@
 
 mod anchors;
 mod app;
+pub mod behaviour;
 pub mod carriers;
 mod conversation;
 mod course;

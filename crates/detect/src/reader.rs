@@ -11,6 +11,7 @@ use pithead_flow::Direction;
 use self::http::Http;
 use self::text::Text;
 use crate::app::App;
+use crate::behaviour::Hello;
 use crate::carriers::http::{Expect, Role, looks_like_request, looks_like_response};
 use crate::carriers::{Name, dns, tls, websocket};
 use crate::event::Where;
@@ -41,6 +42,8 @@ pub(crate) enum Found<'a> {
     Name(&'a Name, Where, Option<u16>),
     /// An answer of DNS.
     Dns(&'a dns::Message<'a>),
+    /// What a client of TLS says of itself.
+    Hello(Hello),
     /// What the stream is.
     App(App),
     /// The other direction will answer a request of this kind.
@@ -372,6 +375,10 @@ fn websocket(
 fn tls_item(item: tls::Item<'_>, finds: &mut Finds<'_>) {
     match item {
         tls::Item::ClientHello(hello) => {
+            finds(Found::Hello(Hello {
+                names_server: hello.server_name.is_some(),
+                names_protocol: hello.alpn.is_some(),
+            }));
             if let Some(name) = &hello.server_name {
                 finds(Found::Name(name, Where::TlsSni, None));
             }

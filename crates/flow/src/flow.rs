@@ -211,12 +211,22 @@ impl Flow<'_> {
 
     /// What it speaks, in the detector's numbering.
     pub const fn app(&self) -> u8 {
-        self.line.app
+        self.line.app & !line::WATCHED
     }
 
-    /// Notes what it speaks.
+    /// Notes what it speaks: a number below 128.
     pub const fn set_app(&mut self, app: u8) {
-        self.line.app = app;
+        self.line.app = self.line.app & line::WATCHED | app;
+    }
+
+    /// Whether it is watched: see [`Watch`](crate::Watch).
+    pub const fn is_watched(&self) -> bool {
+        self.line.app & line::WATCHED != 0
+    }
+
+    /// Notes whether it is.
+    pub(crate) const fn set_watched(&mut self, watched: bool) {
+        self.line.app = self.app() | if watched { line::WATCHED } else { 0 };
     }
 
     /// Whether the detector has seen all it wants of the flow.

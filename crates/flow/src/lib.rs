@@ -15,6 +15,7 @@ mod prefetch;
 mod slab;
 mod stream;
 mod table;
+mod watched;
 mod wheel;
 
 pub use clock::{Clock, Moved};
@@ -24,3 +25,4 @@ pub use host::*;
 pub use key::{KeyTags, owner};
 pub use stream::*;
 pub use table::{FlowTable, Lookup, Observed, Sighting, TableCounters, Timeouts};
+pub use watched::{Asks, Gaps, Said, Shape, Watch, WatchCounters, WatchLimits};

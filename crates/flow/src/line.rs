@@ -26,6 +26,8 @@ pub(crate) const DONE: u8 = 1 << 4;
 pub(crate) const ALERTED: u8 = 1 << 5;
 pub(crate) const FOLLOWED: u8 = 1 << 6;
 pub(crate) const RECORDED: u8 = 1 << 7;
+/// In the byte of what the flow speaks: whether it is watched.
+pub(crate) const WATCHED: u8 = 1 << 7;
 
 /// What each packet of a flow touches.
 #[repr(C, align(64))]

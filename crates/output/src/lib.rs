@@ -31,11 +31,12 @@ pub use eve::{EveSink, json};
 pub use pool::{Listing, NameSource, Pool};
 pub use prometheus::{Gauges, prometheus};
 pub use record::{
-    AlertRecord, Blocked, Certainty, FlowRecord, HostRecord, NameRecord, Origin, Record, RecordBody, Verdict,
+    AlertRecord, Behaviour, Blocked, Certainty, FlowRecord, HostRecord, NameRecord, Origin, Record,
+    RecordBody, Verdict,
 };
 pub use rotating::Rotation;
 pub use scrape::Scrape;
-pub use signature::{BLOCKED_ID, Signature};
+pub use signature::{BEHAVIOUR_ID, BLOCKED_ID, Signature};
 pub use sink::{Config, Error, Sink, Target, open};
 pub use stats::{Frames, HostCounters, StatsRecord};
 pub use syslog::{Address, SyslogSink};

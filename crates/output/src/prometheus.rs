@@ -86,6 +86,12 @@ fn detection(page: &mut Page, stats: &StatsRecord, gauges: &Gauges) {
         "Payloads judged alone, for want of room to follow their flow",
         stats.detect.records_full,
     );
+    page.counter("watched_flows_total", "Flows watched for how they behave", stats.watch.watched);
+    page.counter(
+        "watched_full_total",
+        "Packets at which a flow would have been watched had there been room",
+        stats.watch.full,
+    );
     page.counter(
         "messages_full_total",
         "Messages judged by their first piece, for want of room",

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use pithead_detect::behaviour::{Assessment, BLOCKED, BOTH_SIDES, ONE_SIDE, Reason, Trait};
 use pithead_detect::{App, Mining, Oddities, Stage, Where};
-use pithead_flow::{Direction, End, HostStats, Summary};
+use pithead_flow::{Direction, End, HostStats, Shape, Summary};
 use pithead_wire::Timestamp;
 
 use crate::pool::{Listing, Pool};
@@ -76,6 +77,8 @@ pub struct FlowRecord {
     pub verdict: Option<Verdict>,
     /// Whom it mines for, as far as it is known.
     pub pool: Option<Pool>,
+    /// What it looks like, if it was watched and another thing was found or nothing.
+    pub watched: Option<Box<Behaviour>>,
     /// What was odd about its bytes.
     pub oddities: Oddities,
 }
@@ -87,6 +90,19 @@ pub enum Verdict {
     Session(Box<Mining>),
     /// A miner was kept from its pool.
     Blocked(Box<Blocked>),
+    /// Whatever it says, it behaves like a miner.
+    Behaviour(Box<Behaviour>),
+}
+
+/// A long, quiet flow that looks like mining.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Behaviour {
+    /// What it looks like.
+    pub shape: Shape,
+    /// What that speaks for.
+    pub assessment: Assessment,
+    /// Number in its file of the frame at which it was sure enough.
+    pub frame: u64,
 }
 
 /// A connection to a pool's address, soon after its name was looked up, that was not let through.
@@ -103,6 +119,8 @@ pub struct Blocked {
 /// How sure a verdict is, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Certainty {
+    /// Nothing was read that says it, but it behaves so.
+    Behaviour,
     /// A pool's name was looked up, and its address connected to; nothing was said.
     NameAndAddress,
     /// One side was heard, and said what only mining says.
@@ -115,6 +133,7 @@ impl Certainty {
     /// The words in events.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Behaviour => "behaviour",
             Self::NameAndAddress => "name and address",
             Self::OneSide => "one side",
             Self::BothSides => "both sides",
@@ -129,6 +148,7 @@ impl Verdict {
             Self::Session(mining) => mining.client,
             // Who asks for a connection that nobody grants is the one that wants to mine.
             Self::Blocked(_) => Direction::Forward,
+            Self::Behaviour(behaviour) => behaviour.shape.client,
         }
     }
 
@@ -137,6 +157,8 @@ impl Verdict {
         match self {
             Self::Session(mining) => mining.stage,
             Self::Blocked(_) => Stage::Blocked,
+            // What it is known by is the shares.
+            Self::Behaviour(_) => Stage::Working,
         }
     }
 
@@ -144,7 +166,7 @@ impl Verdict {
     pub const fn dialect(&self) -> Option<&'static str> {
         match self {
             Self::Session(mining) => Some(mining.dialect),
-            Self::Blocked(_) => None,
+            Self::Blocked(_) | Self::Behaviour(_) => None,
         }
     }
 
@@ -154,6 +176,25 @@ impl Verdict {
             Self::Session(mining) if mining.confirmed => Certainty::BothSides,
             Self::Session(_) => Certainty::OneSide,
             Self::Blocked(_) => Certainty::NameAndAddress,
+            Self::Behaviour(_) => Certainty::Behaviour,
+        }
+    }
+
+    /// How sure it is, from 0 to 1, and why: all on the scale of [`pithead_detect::behaviour`].
+    pub fn assessment(&self) -> Assessment {
+        let because =
+            |Trait { name, weight }, text: String| Assessment::of(vec![Reason { name, weight, text }]);
+        match self {
+            Self::Session(mining) if mining.confirmed => {
+                because(BOTH_SIDES, format!("both sides speak {}", mining.dialect))
+            }
+            Self::Session(mining) => {
+                because(ONE_SIDE, format!("one side was heard, and speaks {}", mining.dialect))
+            }
+            Self::Blocked(blocked) => {
+                because(BLOCKED, format!("{} was looked up, and its address refused", blocked.name))
+            }
+            Self::Behaviour(behaviour) => behaviour.assessment.clone(),
         }
     }
 }

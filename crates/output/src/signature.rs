@@ -7,6 +7,9 @@ use crate::record::Verdict;
 /// Number of the signature for a miner that was kept from its pool. Never changed, never used again.
 pub const BLOCKED_ID: u32 = 33_332_001;
 
+/// Number of the signature for a flow that behaves like a miner's. Never changed, never used again.
+pub const BEHAVIOUR_ID: u32 = 33_332_002;
+
 /// Number for a dialect that has none: never seen, since every session names a dialect of the list.
 const UNNAMED_ID: u32 = 33_330_000;
 
@@ -14,6 +17,7 @@ const GENERATOR: u32 = 1;
 const REVISION: u32 = 1;
 const CATEGORY: &str = "Crypto mining";
 const BLOCKED_FAMILY: &str = "Pool connection";
+const BEHAVIOUR_FAMILY: &str = "Behaviour";
 
 /// What Suricata calls a signature: the rule that an alert stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,9 @@ impl Signature {
     pub fn of(verdict: &Verdict) -> Self {
         let stage = verdict.stage();
         match verdict.dialect() {
+            None if matches!(verdict, Verdict::Behaviour(_)) => {
+                Self::new(BEHAVIOUR_ID, BEHAVIOUR_FAMILY, stage)
+            }
             None => Self::new(BLOCKED_ID, BLOCKED_FAMILY, stage),
             Some(name) => match find_dialect(name) {
                 Some(dialect) => Self::new(dialect.about().signature_id, dialect.about().family, stage),
@@ -118,6 +125,6 @@ mod tests {
     fn no_dialect_has_a_number_that_is_taken() {
         let ids: BTreeSet<u32> = DIALECTS.iter().map(|dialect| dialect.about().signature_id).collect();
         assert_eq!(ids.len(), DIALECTS.len());
-        assert!(!ids.contains(&BLOCKED_ID) && !ids.contains(&UNNAMED_ID));
+        assert!([BLOCKED_ID, BEHAVIOUR_ID, UNNAMED_ID].iter().all(|id| !ids.contains(id)));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pithead_detect::DetectCounters;
-use pithead_flow::{FragmentCounters, TableCounters};
+use pithead_flow::{FragmentCounters, TableCounters, WatchCounters};
 use pithead_wire::Discard;
 
 use crate::capture::CaptureStats;
@@ -78,6 +78,8 @@ pub struct StatsRecord {
     pub fragments: FragmentCounters,
     /// What the detectors did.
     pub detect: DetectCounters,
+    /// What happened to flows worth watching.
+    pub watch: WatchCounters,
     /// Hosts, where they were counted.
     pub hosts: Option<HostCounters>,
     /// Alerts raised.

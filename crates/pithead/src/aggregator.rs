@@ -9,14 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pithead_detect::pools::{Entry, Pools};
-use pithead_detect::{App, Body, DetectCounters, Event, Mining, Oddities, Sighting, Where};
-use pithead_flow::{Direction, End, FragmentCounters, HostTable, Summary, TableCounters};
+use pithead_detect::{App, Body, DetectCounters, Event, Facts, Mining, Oddities, Sighting, Where};
+use pithead_flow::{
+    Direction, End, FragmentCounters, HostTable, Shape, Summary, TableCounters, WatchCounters,
+};
 use pithead_output::{
     AlertRecord, Blocked, CaptureStats, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord,
     NameSource, Origin, Pool, Record, RecordBody, Signature, StatsRecord, Verdict,
 };
 use pithead_wire::Timestamp;
 
+use crate::behaviour::{Behaviours, ends};
 use crate::config::Config;
 use crate::halves::Halves;
 use crate::names::Names;
@@ -49,6 +52,8 @@ pub struct Aggregator {
     blocked: Recent<(IpAddr, SocketAddr, String), ()>,
     /// Flows whose end has been told with their alert; only where every flow is told of does another word come.
     told: Recent<u64, ()>,
+    /// What watched flows are thought to be.
+    behaviours: Behaviours,
     all_flows: bool,
     hosts: Option<HostTable>,
     counters: Vec<Counters>,
@@ -80,6 +85,7 @@ impl Aggregator {
             alerted: Recent::new(config.max_names),
             blocked: Recent::new(config.max_names),
             told: Recent::new(config.max_names),
+            behaviours: Behaviours::new(config.alert_at, config.max_names),
             all_flows: config.settings.all_flows,
             hosts: config.settings.hosts.then(|| HostTable::new(config.max_hosts)),
             counters: vec![Counters::default(); workers],
@@ -244,6 +250,7 @@ impl Aggregator {
             add_frames(&mut stats.frames, &counters.frames);
             add_flows(&mut stats.flows, &counters.flows);
             add_detect(&mut stats.detect, &counters.detect);
+            add_watch(&mut stats.watch, &counters.watch);
             stats.flows_ended += counters.flows_ended;
             if self.live {
                 add_fragments(&mut stats.fragments, &counters.fragments);
@@ -276,7 +283,7 @@ impl Aggregator {
     fn forgotten(&self) -> u64 {
         let flows = self.spoken.forgotten() + self.alerted.forgotten() + self.told.forgotten();
         let halves = self.halves.as_ref().map_or(0, Halves::forgotten);
-        self.names.forgotten() + self.blocked.forgotten() + flows + halves
+        self.names.forgotten() + self.blocked.forgotten() + self.behaviours.forgotten() + flows + halves
     }
 
     fn event(&mut self, event: Event, sink: &mut dyn FnMut(Record)) {
@@ -293,20 +300,45 @@ impl Aggregator {
                 let pool = self.pool(&flow, &mining);
                 self.alerted.put(flow.id, pool.clone());
                 self.alerts += 1;
+                let (client, server) = ends(&flow, mining.client);
+                self.behaviours.mines(client.ip(), server);
                 let verdict = Verdict::Session(self.told_of(mining, Some(&pool)));
                 let signature = Signature::of(&verdict);
                 RecordBody::Alert(Box::new(AlertRecord { flow, app, verdict, pool: Some(pool), signature }))
             }
             Body::Flow { end: Some(_), .. } if self.told.remove(&flow.id).is_some() => return,
             Body::Flow { end, mining, oddities } => {
-                let pool = mining.as_ref().map(|mining| self.pool_at_end(&flow, mining));
+                let mut pool = mining.as_ref().map(|mining| self.pool_at_end(&flow, mining));
+                let mut watched = self.behaviours.latest(flow.id).cloned().map(Box::new);
+                let mut verdict = mining.map(|mining| Verdict::Session(self.told_of(mining, pool.as_ref())));
+                if verdict.is_none() {
+                    // Its worker does not know that it was alerted for what it looks like.
+                    pool = self.alerted.get(&flow.id).cloned();
+                    verdict = watched.take_if(|_| pool.is_some()).map(Verdict::Behaviour);
+                }
                 if end.is_some() {
                     self.alerted.remove(&flow.id);
                     self.spoken.remove(&flow.id);
+                    self.behaviours.end(flow.id);
                 }
-                let verdict = mining.map(|mining| Verdict::Session(self.told_of(mining, pool.as_ref())));
-                RecordBody::Flow(Box::new(FlowRecord { flow, app, end, verdict, pool, oddities }))
+                RecordBody::Flow(Box::new(FlowRecord { flow, app, end, verdict, pool, watched, oddities }))
             }
+            Body::Greeted(hello) => return self.behaviours.greet(flow.id, hello),
+            Body::Watched(shape) => match self.behave(&flow, *shape, cause.number) {
+                Some((verdict, pool)) => {
+                    self.alerted.put(flow.id, pool.clone());
+                    self.alerts += 1;
+                    let signature = Signature::of(&verdict);
+                    RecordBody::Alert(Box::new(AlertRecord {
+                        flow,
+                        app,
+                        verdict,
+                        pool: Some(pool),
+                        signature,
+                    }))
+                }
+                None => return,
+            },
             Body::Named(sighting) => {
                 self.speak(&flow, &sighting);
                 let Some(entry) = self.pools.find(sighting.name.as_bytes()) else { return };
@@ -354,15 +386,15 @@ impl Aggregator {
 
     /// Whom a miner mines for: by what was said in the session, else in its flow, else by what DNS said of the address.
     fn pool(&self, flow: &Summary, mining: &Mining) -> Pool {
-        let (client, server) = match mining.client {
-            Direction::Forward => (flow.source, flow.destination),
-            Direction::Backward => (flow.destination, flow.source),
-        };
+        self.pool_of(flow, mining.client, Some(&mining.facts))
+    }
+
+    /// The same, of a flow of which nothing else may be known.
+    fn pool_of(&self, flow: &Summary, client: Direction, facts: Option<&Facts>) -> Pool {
+        let (client, server) = ends(flow, client);
         let mut pool = Pool::at(server);
-        let said = mining
-            .facts
-            .pool_host
-            .as_ref()
+        let said = facts
+            .and_then(|facts| facts.pool_host.as_ref())
             .filter(|host| host.contains('.') && host.parse::<IpAddr>().is_err());
         let spoken = self.spoken.get(&flow.id);
         // What stands at the other end of a proxied connection is the proxy.
@@ -370,7 +402,7 @@ impl Aggregator {
             spoken.filter(|(_, source, _)| matches!(source, NameSource::Socks | NameSource::Connect));
         if let Some((name, source, port)) = proxied {
             (pool.name, pool.source) = (Some(name.clone()), *source);
-            (pool.address, pool.port) = (None, port.or(mining.facts.pool_port));
+            (pool.address, pool.port) = (None, port.or(facts.and_then(|facts| facts.pool_port)));
         } else if let Some(host) = said {
             pool.name = Some(host.to_ascii_lowercase());
             pool.source = NameSource::Session;
@@ -383,6 +415,27 @@ impl Aggregator {
         }
         pool.listing = pool.name.as_ref().and_then(|name| self.pools.find(name)).map(Listing::from);
         pool
+    }
+
+    /// Whether a watched flow looks like mining, for the first time.
+    fn behave(&mut self, flow: &Summary, shape: Shape, frame: u64) -> Option<(Verdict, Pool)> {
+        let (client, server) = ends(flow, shape.client);
+        let pool = self.pool_of(flow, shape.client, None);
+        let mines = |name: &String| self.pools.find(name).is_some_and(|entry| mines_at(entry, server.port()));
+        let listed = match &pool.name {
+            Some(name) if mines(name) => Some(name.clone()),
+            _ => {
+                let known = self.names.find(client.ip(), server.ip());
+                known.and_then(|known| known.listed.clone()).filter(mines)
+            }
+        };
+        let sure = self.behaviours.weigh(flow, shape, listed, frame);
+        if !sure || self.alerted.get(&flow.id).is_some() {
+            return None;
+        }
+        self.behaviours.mines(client.ip(), server);
+        let behaviour = self.behaviours.latest(flow.id)?.clone();
+        Some((Verdict::Behaviour(Box::new(behaviour)), pool))
     }
 
     /// The pool as it was alerted, unless the session has named it since.
@@ -451,7 +504,7 @@ fn blocked_records(
         pool: pool.clone(),
     };
     let (end, verdict, oddities) = (Some(end), Some(verdict), Oddities::default());
-    let end = FlowRecord { flow, app, end, verdict, pool, oddities };
+    let end = FlowRecord { flow, app, end, verdict, pool, watched: None, oddities };
     (RecordBody::Alert(Box::new(alert)), RecordBody::Flow(Box::new(end)))
 }
 
@@ -469,10 +522,18 @@ const fn rank(body: &Body) -> u8 {
     match body {
         Body::Resolved(_) => 0,
         Body::Named(_) => 1,
-        Body::Alert(_) => 2,
-        Body::Unanswered { .. } => 3,
-        Body::Flow { .. } => 4,
+        Body::Greeted(_) => 2,
+        Body::Alert(_) => 3,
+        Body::Watched(_) => 4,
+        Body::Unanswered { .. } => 5,
+        Body::Flow { .. } => 6,
     }
+}
+
+const fn add_watch(sum: &mut WatchCounters, more: &WatchCounters) {
+    sum.watched += more.watched;
+    sum.full += more.full;
+    sum.busy += more.busy;
 }
 
 fn add_frames(sum: &mut Frames, more: &Frames) {

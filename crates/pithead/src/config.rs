@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use ipnet::IpNet;
 use pithead_detect::pools::{List, Pools};
 use pithead_detect::{Anchors, Limits};
-use pithead_flow::{FragmentLimits, KeyTags, StreamLimits, Timeouts};
+use pithead_flow::{FragmentLimits, KeyTags, StreamLimits, Timeouts, WatchLimits};
 use pithead_matcher::Cache;
 #[cfg(target_os = "linux")]
 use pithead_output::{Address, Rotation};
@@ -37,6 +37,9 @@ pub const HOME_NET: &[&str] = &[
     "fe80::/10",
 ];
 
+/// How sure is sure enough for an alert on behaviour alone.
+const ALERT_AT: f64 = 0.9;
+
 /// What the program works with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -49,6 +52,8 @@ pub struct Config {
     pub max_hosts: usize,
     /// The most names that are remembered with their addresses.
     pub max_names: usize,
+    /// How sure it must be, from 0 to 1, that a flow mines before it is alerted for its behaviour alone.
+    pub alert_at: f64,
     /// Pool lists beside the one that comes with the program.
     pub pool_lists: Vec<PathBuf>,
     /// Where compiled patterns are kept from one start to the next, if anywhere.
@@ -157,6 +162,7 @@ impl Config {
     fn from_raw(raw: RawConfig, base: &Path) -> Result<Self> {
         let (flows, fragments, streams, detect) =
             (Timeouts::default(), FragmentLimits::default(), StreamLimits::default(), Limits::default());
+        let watch = WatchLimits::default();
         let seconds =
             |given: Option<Count<1>>, default| given.map_or(default, |given| Duration::from_secs(given.0));
         let size = |given: Option<Count<0>>, default| given.map_or(default, Count::size);
@@ -198,6 +204,7 @@ impl Config {
                     ..streams
                 },
             },
+            watch: WatchLimits { flows: size(raw.behaviour.max_flows, watch.flows), ..watch },
             all_flows: false,
             halves: false,
             hosts: false,
@@ -209,6 +216,7 @@ impl Config {
             settings,
             max_hosts: size(raw.hosts.max, 100_000),
             max_names: size(raw.names.max, 100_000),
+            alert_at: raw.behaviour.confidence.map_or(ALERT_AT, |confidence| confidence.0),
             pool_lists: raw.pool_lists.0.into_iter().map(|list| base.join(list)).collect(),
             cache: raw.cache.map_or_else(cache::usual, |folder| {
                 cache::in_folder(&folder.0).map(|cache| Cache::new(base.join(cache.folder())))

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod aggregator;
+mod behaviour;
 mod cache;
 pub mod cli;
 mod columns;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use pithead_capture::Frame;
 use pithead_detect::pools::Pools;
-use pithead_detect::{Anchors, Detector, Event, Limits, Tell};
+use pithead_detect::{Anchors, App, Body, Cause, Detector, Event, Limits, Tell};
 use pithead_flow::{
-    Clock, Direction, Flow, FlowTable, FragmentLimits, Fragments, HostStats, KeyTags, Lookup, Moved,
-    Sighting, Timeouts, owner,
+    Clock, Direction, Flow, FlowTable, FragmentLimits, Fragments, HostStats, KeyTags, Lookup, Moved, Shape,
+    Sighting, Timeouts, Watch, WatchLimits, owner,
 };
 use pithead_wire::{
     self as wire, Checksums, Decoded, Discard, Flags, Fragment, Packet, Timestamp, Transport,
@@ -41,6 +41,8 @@ pub struct Settings {
     pub fragments: FragmentLimits,
     /// How much the detector looks at and holds.
     pub limits: Limits,
+    /// Which flows are watched.
+    pub watch: WatchLimits,
     /// Whether every flow is told of at its end, or only those that mine.
     pub all_flows: bool,
     /// Whether the other half of a flow may be another worker's, so that the ends of halves are told of as well.
@@ -61,6 +63,7 @@ pub struct Pipeline {
     fragments: Fragments,
     flows: FlowTable,
     detector: Detector,
+    watch: Watch,
     report: Report,
 }
 
@@ -80,6 +83,12 @@ impl Pipeline {
             fragments: Fragments::new(settings.fragments),
             flows: FlowTable::new(settings.max_flows, settings.timeouts).with_tags(settings.key_tags),
             detector: Detector::new(anchors, pools, settings.limits),
+            // Who looks for nothing watches nothing.
+            watch: Watch::new(if settings.limits.inspect {
+                settings.watch
+            } else {
+                WatchLimits { flows: 0, ..settings.watch }
+            }),
             report: Report::new(),
             settings,
         }
@@ -197,6 +206,7 @@ impl Pipeline {
         let counters = &mut self.report.counters;
         counters.flows = self.flows.counters();
         counters.detect = self.detector.counters();
+        counters.watch = self.watch.counters();
         counters.jumps_back = self.clock.jumps_back();
         counters.fragments = *self.fragments.counters();
         counters.frames.refused = counters.flows.refused;
@@ -231,6 +241,14 @@ impl Pipeline {
         let mut flow = self.flows.at(observed.place, lookup);
         let events = &mut self.report.events;
         show(&mut self.detector, &mut flow, observed.direction, packet, observed.before, seen, events);
+        if let Transport::Tcp(tcp) = &packet.transport
+            && Watch::concerns(&flow, observed.before, seen.at)
+            && let Some(shape) = self.watch.observe(&mut flow, observed.direction, tcp, seen.at)
+            && !flow.is_alerted()
+        {
+            let cause = Cause { sequence: seen.sequence, number: seen.number };
+            events.push(watched(&flow, shape, cause, seen.at));
+        }
     }
 
     /// Shows the detector another reading of a packet that has been counted.
@@ -306,11 +324,16 @@ impl Pipeline {
         if !self.flows.has_ended() {
             return;
         }
-        let Self { flows, detector, report, settings, .. } = self;
+        let Self { flows, detector, watch, report, settings, .. } = self;
         for mut ended in flows.ended() {
             report.counters.flows_ended += 1;
             if settings.hosts {
                 add_hosts(report, &ended.flow(), &settings.home);
+            }
+            let cause = Cause { sequence: ended.last_frame, number: ended.last_number };
+            let at = ended.at;
+            if let Some(shape) = watch.finish(&ended.flow()) {
+                report.events.push(watched(&ended.flow(), shape, cause, at));
             }
             let half = settings.halves && is_half(&ended.flow());
             let tell = match (settings.all_flows, half) {
@@ -321,6 +344,12 @@ impl Pipeline {
             detector.finish(&mut ended, tell, &mut report.events);
         }
     }
+}
+
+/// What a watched flow looks like.
+fn watched(flow: &Flow<'_>, shape: Shape, cause: Cause, at: Timestamp) -> Event {
+    let (flow, app) = (flow.summary(), App::from_mark(flow.app()));
+    Event { cause, at, flow, app, body: Body::Watched(Box::new(shape)) }
 }
 
 /// Whether a TCP connection that came about was seen in one direction only.

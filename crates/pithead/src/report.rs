@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pithead_detect::{DetectCounters, Event};
-use pithead_flow::{FragmentCounters, HostTable, TableCounters};
+use pithead_flow::{FragmentCounters, HostTable, TableCounters, WatchCounters};
 use pithead_output::Frames;
 use pithead_wire::Timestamp;
 
@@ -46,6 +46,8 @@ pub struct Counters {
     pub fragments: FragmentCounters,
     /// What its detector did.
     pub detect: DetectCounters,
+    /// What happened to flows worth watching.
+    pub watch: WatchCounters,
     /// How often the clock of the frames went back; the same on every worker.
     pub jumps_back: u64,
     /// Events that were given up, the newest first, because nobody had taken the report in time. A replay waits instead.

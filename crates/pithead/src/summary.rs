@@ -432,6 +432,7 @@ mod tests {
             end,
             verdict: Some(verdict),
             pool: None,
+            watched: None,
             oddities: Oddities::default(),
         })))
     }

@@ -9,6 +9,7 @@ use super::flow::{AlertFlow, Anomalies, EndedFlow, Tcp};
 use super::mining::{Alert, Mining};
 use super::name::{Dns, Http, Tls};
 use super::totals::{Host, Stats};
+use super::watched::Watched;
 use crate::community::community_id;
 use crate::ends::Ends;
 use crate::record::{AlertRecord, FlowRecord, HostRecord, NameRecord, Record, RecordBody, Verdict};
@@ -70,6 +71,8 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     mining: Option<Mining<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    watched: Option<Watched>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<Host>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stats: Option<Stats<'a>>,
@@ -113,6 +116,7 @@ impl<'a> Event<'a> {
             alert: Some(Alert::new(&alert.signature, &alert.verdict)),
             flow: Some(FlowPart::Alert(AlertFlow::new(&alert.flow, &ends))),
             mining: Some(Mining::new(&alert.verdict, alert.pool.as_ref())),
+            watched: Watched::of(Some(&alert.verdict), None),
             ..Details::default()
         };
         Self { app_proto: alert.app.name(), details, ..Self::between("alert", &alert.flow, &ends) }
@@ -126,6 +130,7 @@ impl<'a> Event<'a> {
             tcp: Tcp::new(&flow.flow, &ends),
             anomalies: Anomalies::new(&flow.oddities),
             mining: flow.verdict.as_ref().map(|verdict| Mining::new(verdict, flow.pool.as_ref())),
+            watched: Watched::of(flow.verdict.as_ref(), flow.watched.as_deref()),
             ..Details::default()
         };
         Self { app_proto: flow.app.name(), details, ..Self::between("flow", &flow.flow, &ends) }

@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 
 use pithead_detect as detect;
+use pithead_detect::behaviour::Assessment;
 use pithead_flow::Direction;
 use serde::Serialize;
 use serde_json::Number;
 
 use super::number::rounded;
+use super::watched::{Reason, confident};
 use crate::pool::{Listing, NameSource, Pool};
-use crate::record::{Blocked, Certainty, NameRecord, Verdict};
+use crate::record::{Behaviour, Blocked, Certainty, NameRecord, Verdict};
 use crate::signature::Signature;
 
 /// `alert`, as Suricata has it.
@@ -58,7 +60,7 @@ impl Metadata {
     fn new(verdict: &Verdict) -> Self {
         let confidence = match verdict.certainty() {
             Certainty::BothSides => "High",
-            Certainty::OneSide | Certainty::NameAndAddress => "Medium",
+            Certainty::OneSide | Certainty::NameAndAddress | Certainty::Behaviour => "Medium",
         };
         Self {
             confidence: [confidence],
@@ -85,6 +87,10 @@ pub(super) struct Mining<'a> {
     confirmed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certainty: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<Number>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     blocked_by: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,13 +156,17 @@ impl<'a> Mining<'a> {
         let told = match verdict {
             Verdict::Session(mining) => Self::session(mining),
             Verdict::Blocked(blocked) => Self::blocked(blocked),
+            Verdict::Behaviour(behaviour) => Self::behaviour(behaviour),
         };
+        let Assessment { confidence, reasons } = verdict.assessment();
         Self {
             dialect: verdict.dialect(),
             stage: Some(verdict.stage().name()),
             roles: Some(ROLES),
             confirmed: Some(verdict.certainty() == Certainty::BothSides),
             certainty: Some(verdict.certainty().name()),
+            confidence: confident(confidence),
+            reasons: Reason::all(reasons),
             coin: told.coin.or_else(|| pool.and_then(Pool::coin)),
             pool: pool.map(PoolView::new),
             ..told
@@ -205,6 +215,19 @@ impl<'a> Mining<'a> {
                 text: &blocked.name,
                 direction: "to_client",
                 frame: numbered(blocked.frame),
+            }),
+            ..Self::default()
+        }
+    }
+
+    /// The heaviest reason stands for all; the shape itself is told in `watched`.
+    fn behaviour(behaviour: &'a Behaviour) -> Self {
+        let heaviest = behaviour.assessment.reasons.iter().find(|reason| reason.weight > 0.0);
+        Self {
+            evidence: Some(Evidence {
+                text: heaviest.map_or("", |reason| &reason.text),
+                direction: "to_server",
+                frame: numbered(behaviour.frame),
             }),
             ..Self::default()
         }

@@ -12,6 +12,7 @@ mod name;
 mod number;
 mod sink;
 mod totals;
+mod watched;
 
 pub use sink::EveSink;
 

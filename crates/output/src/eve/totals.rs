@@ -70,6 +70,7 @@ pub(super) struct Stats<'a> {
     flows: Flows,
     fragments: Fragments,
     detect: Detect,
+    behaviour: Watch,
     #[serde(skip_serializing_if = "Option::is_none")]
     hosts: Option<Hosts>,
     alerts: u64,
@@ -101,6 +102,7 @@ impl<'a> Stats<'a> {
                 readings_full: stats.detect.readings_full,
                 streams: Anomalies::all(&stats.detect.oddities),
             },
+            behaviour: Watch { watched: stats.watch.watched, busy: stats.watch.busy, full: stats.watch.full },
             hosts: stats.hosts.map(|hosts| Hosts { known: hosts.known, refused: hosts.refused }),
             alerts: stats.alerts,
             forgotten: stats.forgotten,
@@ -201,6 +203,13 @@ struct Detect {
     messages_full: u64,
     readings_full: u64,
     streams: Anomalies,
+}
+
+#[derive(Debug, Serialize)]
+struct Watch {
+    watched: u64,
+    busy: u64,
+    full: u64,
 }
 
 #[derive(Debug, Serialize)]

@@ -3,13 +3,17 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use pithead_detect::behaviour::{Context, Hello, assess};
 use pithead_detect::pools::Kind;
 use pithead_detect::{App, DetectCounters, Evidence, Facts, Mining, Oddities, Shares, Stage, Where};
-use pithead_flow::{Direction, End, FragmentCounters, HostStats, State, Summary, TableCounters};
+use pithead_flow::{
+    Asks, Direction, End, FragmentCounters, Gaps, HostStats, Said, Shape, State, Summary, TableCounters,
+    WatchCounters,
+};
 use pithead_output::{
-    AlertRecord, Blocked, CaptureStats, FlowRecord, Frames, HostCounters, HostRecord, Listing, NameRecord,
-    NameSource, NicAccount, Origin, Pool, QueueAccount, Record, RecordBody, Signature, StatsRecord, Terms,
-    Verdict,
+    AlertRecord, Behaviour, Blocked, CaptureStats, FlowRecord, Frames, HostCounters, HostRecord, Listing,
+    NameRecord, NameSource, NicAccount, Origin, Pool, QueueAccount, Record, RecordBody, Signature,
+    StatsRecord, Terms, Verdict,
 };
 use pithead_wire::{Flags, Tags, Timestamp};
 
@@ -26,11 +30,13 @@ pub(crate) fn all() -> Vec<(&'static str, Record)> {
         ("alert, met in its midst", alert_from_the_middle()),
         ("alert, reset", blocked(true)),
         ("alert, silence", blocked(false)),
+        ("alert, behaviour", behaved()),
         ("flow", mined()),
         ("flow, so far", mining_on()),
         ("flow, silence", blocked_flow(false)),
         ("flow, reset", blocked_flow(true)),
         ("flow, nothing to do with mining", datagrams()),
+        ("flow, watched", watched_flow()),
         ("dns query", name(Where::DnsQuery, App::Dns, None)),
         ("dns answer", name(Where::DnsAnswer, App::Dns, None)),
         ("tls name", name(Where::TlsSni, App::Tls, None)),
@@ -113,6 +119,47 @@ fn blocked(reset: bool) -> Record {
     record(RecordBody::Alert(Box::new(alert)))
 }
 
+/// What a miner under TLS looks like after some minutes.
+fn behaviour() -> Behaviour {
+    let (flow, share) = (tcp(), Said { size: 207, count: 38 });
+    let mut asks = [Asks::default(); 3];
+    asks[0] = Asks::new(share, (0..37).map(|n| [1.5, 3.0, 29.0, 4.0][n % 4]));
+    let shape = Shape {
+        client: Direction::Forward,
+        tls: true,
+        watched: Duration::from_secs(359),
+        asks,
+        asked: 38,
+        answers: [Said { size: 87, count: 38 }, Said::default()],
+        answered: 38,
+        delay: Some(0.09),
+        pushes: [Said { size: 415, count: 3 }, Said::default()],
+        pushed: 3,
+        push_gaps: Gaps::of([71.0, 160.0]),
+        prodded: 0,
+        hasty: 0,
+        silence: 31,
+    };
+    let hello = Some(Hello { names_server: false, names_protocol: false });
+    let context = Context { port: flow.destination.port(), hello, ..Context::default() };
+    Behaviour { shape, assessment: assess(&shape, &context).unwrap(), frame: 311 }
+}
+
+fn behaved() -> Record {
+    let verdict = Verdict::Behaviour(Box::new(behaviour()));
+    let signature = Signature::of(&verdict);
+    let alert = AlertRecord { flow: tcp(), app: App::Tls, verdict, pool: Some(pool()), signature };
+    record(RecordBody::Alert(Box::new(alert)))
+}
+
+/// A flow that was watched, and that nothing was found of.
+fn watched_flow() -> Record {
+    let mut record = flow(tcp(), App::Tls, Some(End::Closed), None, Oddities::default());
+    let RecordBody::Flow(flow) = &mut record.body else { unreachable!("it is a flow") };
+    flow.watched = Some(Box::new(behaviour()));
+    record
+}
+
 fn mined() -> Record {
     let mining = Mining {
         stage: Stage::Working,
@@ -151,7 +198,8 @@ fn datagrams() -> Record {
 fn flow(flow: Summary, app: App, end: Option<End>, verdict: Option<Verdict>, oddities: Oddities) -> Record {
     let pool = verdict.as_ref().map(|_| pool());
     let at = flow.last.after(Duration::from_secs(10));
-    let body = RecordBody::Flow(Box::new(FlowRecord { flow, app, end, verdict, pool, oddities }));
+    let body =
+        RecordBody::Flow(Box::new(FlowRecord { flow, app, end, verdict, pool, watched: None, oddities }));
     Record { at, ..record(body) }
 }
 
@@ -199,6 +247,7 @@ fn stats(hosts: Option<HostCounters>) -> Record {
         flows_ended: 87,
         fragments: FragmentCounters { received: 6, completed: 2, ..FragmentCounters::default() },
         detect: DetectCounters { inspected: 61, ..DetectCounters::default() },
+        watch: WatchCounters { watched: 4, ..WatchCounters::default() },
         hosts,
         alerts: 3,
         forgotten: 0,

@@ -27,6 +27,7 @@ pub(super) struct RawConfig {
     pub(super) fragments: RawFragments,
     pub(super) streams: RawStreams,
     pub(super) detect: RawDetect,
+    pub(super) behaviour: RawBehaviour,
     pub(super) hosts: RawHosts,
     pub(super) names: RawNames,
     #[cfg(target_os = "linux")]
@@ -134,6 +135,29 @@ pub(super) struct RawDetect {
     pub(super) patience_bytes: Option<Count<0>>,
     pub(super) max_records: Option<Count<0>>,
     pub(super) max_messages: Option<Count<0>>,
+}
+
+#[derive(Debug, Default, Read)]
+#[serde(default, deny_unknown_fields, expecting = "a table of settings")]
+pub(super) struct RawBehaviour {
+    pub(super) max_flows: Option<Count<0>>,
+    pub(super) confidence: Option<Confidence>,
+}
+
+/// How sure: more than 0, up to 1.
+#[derive(Clone, Copy, Debug, Read)]
+#[serde(try_from = "f64")]
+pub(super) struct Confidence(pub(super) f64);
+
+impl TryFrom<f64> for Confidence {
+    type Error = anyhow::Error;
+
+    fn try_from(confidence: f64) -> Result<Self> {
+        if !(confidence > 0.0 && confidence <= 1.0) {
+            bail!("confidence = {confidence}: must be above 0 and at most 1");
+        }
+        Ok(Self(confidence))
+    }
 }
 
 #[derive(Debug, Default, Read)]

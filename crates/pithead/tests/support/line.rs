@@ -81,6 +81,8 @@ impl Told {
                 let told = match &alert.verdict {
                     Verdict::Session(mining) => format!("{:?}", mining.facts),
                     Verdict::Blocked(blocked) => blocked.name.clone(),
+                    // What a flow looks like changes with its frames.
+                    Verdict::Behaviour(_) => String::new(),
                 };
                 Some(format!(
                     "{flow:?} {dialect:?} {stage:?} {:?}\n  {told}\n  {:?}",
@@ -99,7 +101,7 @@ impl Told {
                 "{} {} {:?} {:?}\n  {:?}\n  {:?}",
                 flow.flow.id, mining.dialect, mining.stage, mining.shares, mining.facts, flow.pool
             )),
-            Verdict::Blocked(_) => None,
+            Verdict::Blocked(_) | Verdict::Behaviour(_) => None,
         };
         self.flows().filter(|flow| flow.end.is_some()).filter_map(end).collect()
     }

@@ -82,6 +82,7 @@ fn caught(miner: &Miner, records: &[Record]) -> Finding {
         }
         (Verdict::Session(_), None) => missed("its flow's end was not told of"),
         (Verdict::Blocked(_), _) => missed("blocked, it was said, was"),
+        (Verdict::Behaviour(_), _) => missed("only what its flow looks like was told of"),
     }
 }
 
