@@ -1,0 +1,1 @@
+"""What scripts/judge-behaviour makes its captures of, and how it judges what pithead says of them."""
