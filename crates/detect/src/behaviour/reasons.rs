@@ -109,11 +109,10 @@ fn jobs(shape: &Shape) -> Option<(Trait, String)> {
     );
     let is_job = most.size > shape.answers[0].size
         && (fits(most.size, shape, JOB, JOB_IN_TLS) || version_2(shape).is_some());
-    match shape.pushed {
-        2.. if is_job && most.count >= 2 && part(most.count, shape.pushed) >= 0.5 => {
-            Some((weights::PUSHED_JOBS, told))
-        }
-        1 | 2 if is_job => Some((weights::ONE_JOB, told)),
+    // Twice is a coincidence: among many flows, looked at each minute, two of any size meet by chance.
+    match most.count {
+        3.. if is_job && part(most.count, shape.pushed) >= 0.6 => Some((weights::PUSHED_JOBS, told)),
+        1.. if is_job && shape.pushed <= 4 => Some((weights::FEW_JOBS, told)),
         _ => None,
     }
 }
@@ -164,12 +163,12 @@ fn haste(shape: &Shape) -> Option<(Trait, String)> {
     })
 }
 
-/// A client that answers what it did not ask for. A miner works on, and finds its share at any time.
+/// A client that answers what it did not ask for, or speaks for no other reason. A miner works on, and finds its share at any time.
 fn prodded(shape: &Shape) -> Option<(Trait, String)> {
-    (shape.pushed >= 2 && part(shape.prodded, shape.pushed) > 0.5).then(|| {
+    (shape.pushed >= 2 && part(shape.prodded, shape.pushed.min(shape.asked)) > 0.5).then(|| {
         let told = format!(
-            "the client answers {} of {} messages that it did not ask for",
-            shape.prodded, shape.pushed
+            "{} of the client's {} messages follow one of the {} that it did not ask for",
+            shape.prodded, shape.asked, shape.pushed
         );
         (weights::PRODDED, told)
     })

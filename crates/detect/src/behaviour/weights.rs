@@ -41,8 +41,8 @@ traits! {
     LARGE_ANSWERS = "large-answers" -3.0;
     /// The server pushes messages of few sizes, larger than its answers.
     PUSHED_JOBS = "pushed-jobs" 2.75;
-    /// It has done so once.
-    ONE_JOB = "one-job" 1.5;
+    /// It may have done so: too few messages to tell.
+    FEW_JOBS = "few-jobs" 1.5;
     /// It never does.
     NO_JOBS = "no-jobs" -4.0;
     /// The sizes are those of Stratum V2.
