@@ -81,15 +81,17 @@ pub(crate) struct Talk {
 }
 
 impl Conversation {
-    /// A conversation about to begin. `starts`: sequence numbers of the first bytes, where the SYNs were seen.
-    pub(crate) fn new(starts: [Option<u32>; 2], depth: Depth, dns: bool) -> Self {
+    /// A conversation about to begin. `starts`: sequence numbers of the first bytes, where the SYNs were seen. `opens`: whether nothing came
+    /// before that.
+    pub(crate) fn new(starts: [Option<u32>; 2], opens: bool, depth: Depth, dns: bool) -> Self {
         let mut halves = [Half::default(), Half::default()];
         for (half, start) in halves.iter_mut().zip(starts) {
             if let Some(start) = start {
                 half.synchronize(start);
             }
         }
-        let reader = |direction: Direction| Reader::new(direction, starts[direction.index()].is_some(), dns);
+        let seen = |direction: Direction| opens || starts[direction.index()].is_some();
+        let reader = |direction: Direction| Reader::new(direction, seen(direction), dns);
         let talk = Talk {
             readers: [reader(Direction::Forward), reader(Direction::Backward)],
             read: [0; 2],
@@ -97,7 +99,7 @@ impl Conversation {
             socks: None,
             taken: [Vec::new(), Vec::new()],
             contested: [false; 2],
-            course: Course::new(starts.iter().all(Option::is_some)),
+            course: Course::new(opens),
             inside: None,
             tunnelled: false,
             readings_full: 0,
@@ -113,7 +115,7 @@ impl Conversation {
 
     /// A conversation taken up in its midst, both directions of which rest.
     pub(crate) fn resumed(next: Option<[u32; 2]>, depth: Depth) -> Self {
-        let mut record = Self::new([None; 2], depth, false);
+        let mut record = Self::new([None; 2], false, depth, false);
         record.resting = [0, 1].map(|way| Some(Rest { next: next.map(|next| next[way]) }));
         record.talk.readers.iter_mut().for_each(Reader::doubt);
         record.talk.course.spoil();
@@ -155,7 +157,7 @@ impl Conversation {
 
     /// Gives back its memory: it waits to be used again.
     pub(crate) fn empty(&mut self) {
-        *self = Self::new([None; 2], Depth { each: 0, patience: 0 }, false);
+        *self = Self::new([None; 2], false, Depth { each: 0, patience: 0 }, false);
     }
 
     /// The sequence numbers expected next, where both are known.
@@ -248,7 +250,11 @@ impl Talk {
         match piece {
             Piece::Data(bytes) => self.data(direction, bytes, pool, judge),
             Piece::Gap(_) => self.gap(direction, pool),
-            Piece::Rival(window) => self.rival(direction, window, pool, judge),
+            Piece::Rival(window) => {
+                let whole = self.read[direction.index()] <= window.len() as u64;
+                self.rival(direction, window, whole, pool, judge);
+            }
+            Piece::Apart(bytes) => self.rival(direction, bytes, false, pool, judge),
         }
     }
 
@@ -337,10 +343,17 @@ impl Talk {
         }
     }
 
-    /// Another reading of recent bytes: read afresh, only for what it proves. If they are not all there was, what came before them counts.
-    fn rival(&mut self, direction: Direction, window: &[u8], pool: &mut Pool, judge: &mut Judge<'_>) {
+    /// Another reading of recent bytes: read afresh, only for what it proves. If they are not the `whole` of what there was, what came before
+    /// them counts.
+    fn rival(
+        &mut self,
+        direction: Direction,
+        window: &[u8],
+        whole: bool,
+        pool: &mut Pool,
+        judge: &mut Judge<'_>,
+    ) {
         let mut reader = Reader::new(direction, false, self.dns);
-        let whole = self.read[direction.index()] <= window.len() as u64;
         self.contested[direction.index()] |= whole;
         if !whole && self.readers[direction.index()].doubts() {
             reader.doubt();

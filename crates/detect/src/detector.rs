@@ -39,6 +39,9 @@ pub struct Limits {
     pub records: usize,
     /// Unfinished messages held at the same time, 4 KiB each.
     pub messages: usize,
+    /// Directions of WebSockets of which 32 KiB are kept, that packed messages may refer back to. 256: 8 MiB; more browsers than mine behind one
+    /// link.
+    pub windows: usize,
     /// How each direction is put in order.
     pub stream: StreamLimits,
 }
@@ -52,6 +55,7 @@ impl Default for Limits {
             patience_bytes: 64 << 10,
             records: 65_536,
             messages: 16_384,
+            windows: 256,
             stream: StreamLimits::default(),
         }
     }
@@ -81,6 +85,8 @@ pub struct DetectCounters {
     pub records_full: u64,
     /// Messages judged by their first piece since there was no room to hold it.
     pub messages_full: u64,
+    /// Packed messages of WebSockets that were read without those before them since there was no room to keep these.
+    pub windows_full: u64,
     /// Readings of contested first bytes that were given up for later ones.
     pub readings_full: u64,
     /// What was odd in the streams looked into.
@@ -125,7 +131,7 @@ impl Detector {
     pub fn new(anchors: &Anchors, pools: Arc<Pools>, limits: Limits) -> Self {
         Self {
             mind: Mind { scanner: anchors.scanner(), pools, tokens: Tokens::default(), plain: Vec::new() },
-            messages: Pool::new(limits.messages),
+            messages: Pool::new(limits.messages, limits.windows),
             records: Vec::new(),
             free: Vec::new(),
             spare: Vec::new(),
@@ -141,7 +147,8 @@ impl Detector {
 
     /// What was done so far.
     pub fn counters(&self) -> DetectCounters {
-        DetectCounters { messages_full: self.messages.refusals(), ..self.counters }
+        let (messages_full, windows_full) = (self.messages.refusals(), self.messages.unpacking.refusals());
+        DetectCounters { messages_full, windows_full, ..self.counters }
     }
 
     /// Looks into a TCP segment; what it leads to is added to `out`. `before`: when the flow's packet before it came.
@@ -367,7 +374,10 @@ impl Detector {
             return record;
         }
         let dns = [flow.source().port(), flow.destination().port()].contains(&53);
-        Conversation::new(flow.isn().map(|isn| isn.map(|isn| isn.wrapping_add(1))), depth, dns)
+        let starts = flow.isn().map(|isn| isn.map(|isn| isn.wrapping_add(1)));
+        // Data may come with the SYN, before anybody answers it.
+        let opens = starts.iter().all(Option::is_some) || (starts[0].is_some() && flow.is_unanswered());
+        Conversation::new(starts, opens, depth, dns)
     }
 
     /// Judges a segment by itself.
@@ -382,7 +392,7 @@ impl Detector {
         self.counters.records_full += 1;
         let Limits { resume_bytes, patience_bytes, .. } = self.limits;
         let depth = Depth { each: resume_bytes, patience: patience_bytes };
-        let mut record = Conversation::new([None; 2], depth, false);
+        let mut record = Conversation::new([None; 2], false, depth, false);
         self.read(&mut record, flow, direction, tcp, true, frame, out);
         self.drain(&mut record, flow, frame, out);
     }
@@ -416,7 +426,8 @@ impl Detector {
                 talk.take(other, piece, messages, &mut judge);
             });
         }
-        if reads && !tcp.payload.is_empty() {
+        // What a reset carries is a reason for people, if anything, and no part of the stream.
+        if reads && !tcp.payload.is_empty() && !tcp.flags.contains(Flags::RST) {
             let segment = Segment { sequence, payload: tcp.payload, payload_len: tcp.payload_len };
             halves[way].push(segment, &limits, &mut |piece| {
                 talk.take(direction, piece, messages, &mut judge);

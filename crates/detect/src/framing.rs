@@ -5,21 +5,24 @@
 //! since some miners pretty-print, but a text that cannot be JSON gives up at the next sign of a new message: one stray bracket must
 //! not swallow a session.
 
+use crate::unpack::Unpacking;
+
 /// The longest message that is held together; a Zcash submit has 2.9 KiB.
 pub(crate) const MESSAGE_BYTES: usize = 4096;
 
-/// Buffers for unfinished messages, shared by the flows of a worker.
+/// Buffers for unfinished messages and what unpacks them, shared by the flows of a worker.
 #[derive(Debug)]
 pub(crate) struct Pool {
     free: Vec<Vec<u8>>,
     left: usize,
     refusals: u64,
+    pub(crate) unpacking: Unpacking,
 }
 
 impl Pool {
-    /// A pool of at most `buffers` buffers of [`MESSAGE_BYTES`] each. Memory is taken as it is needed.
-    pub(crate) const fn new(buffers: usize) -> Self {
-        Self { free: Vec::new(), left: buffers, refusals: 0 }
+    /// A pool of at most `buffers` buffers of [`MESSAGE_BYTES`] each, and `windows` for packed messages. Memory is taken as it is needed.
+    pub(crate) const fn new(buffers: usize, windows: usize) -> Self {
+        Self { free: Vec::new(), left: buffers, refusals: 0, unpacking: Unpacking::new(windows) }
     }
 
     /// How often there was no buffer, so that a message was judged by its first piece alone.
@@ -27,7 +30,8 @@ impl Pool {
         self.refusals
     }
 
-    fn take(&mut self) -> Option<Vec<u8>> {
+    /// An empty buffer, if there is one.
+    pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
         if let Some(buffer) = self.free.pop() {
             return Some(buffer);
         }
@@ -39,7 +43,8 @@ impl Pool {
         Some(Vec::new())
     }
 
-    fn give(&mut self, mut buffer: Vec<u8>) {
+    /// Takes a buffer back.
+    pub(crate) fn give(&mut self, mut buffer: Vec<u8>) {
         buffer.clear();
         self.free.push(buffer);
     }
@@ -325,7 +330,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn frame(pieces: &[&[u8]]) -> Vec<(String, Shape, bool, bool)> {
-        let (mut framer, mut pool, mut out) = (Framer::default(), Pool::new(4), Vec::new());
+        let (mut framer, mut pool, mut out) = (Framer::default(), Pool::new(4, 0), Vec::new());
         for piece in pieces {
             framer.feed(piece, &mut pool, &mut |framed| {
                 out.push((
@@ -387,7 +392,7 @@ mod tests {
 
     #[test]
     fn without_a_buffer_the_first_piece_is_judged() {
-        let (mut framer, mut pool, mut out) = (Framer::default(), Pool::new(0), Vec::new());
+        let (mut framer, mut pool, mut out) = (Framer::default(), Pool::new(0, 0), Vec::new());
         framer.feed(b"{\"method\":", &mut pool, &mut |framed| out.push(framed.truncated));
         framer.feed(b"\"login\"}\n", &mut pool, &mut |framed| out.push(framed.truncated));
         assert_eq!((out, pool.refusals()), (vec![true], 1));

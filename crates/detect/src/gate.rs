@@ -73,10 +73,14 @@ pub(crate) fn pass(
     if begins(payload) {
         return if 0 < ahead && ahead <= AHEAD { Pass::Early } else { Pass::Read };
     }
-    if ahead != 0 {
-        // Sent again, or lost: the rest is as it was. Only what came before its turn may be the end of a message.
+    if ahead > 0 {
+        // Of what was lost the rest is as it was. Only what came before its turn may be the end of a message.
         let short = payload.len() <= LONGEST;
-        return if short && 0 < ahead && ahead <= AHEAD { Pass::Early } else { Pass::No };
+        return if short && ahead <= AHEAD { Pass::Early } else { Pass::No };
+    }
+    // What lies behind may have been sent again; or the number expected is a decoy's, which no receiver took. A probe is neither.
+    if ahead == -1 && payload.len() == 1 {
+        return Pass::No;
     }
     if now.nanos().saturating_sub(before.nanos()) > SILENCE_NANOS {
         return Pass::Read;

@@ -29,6 +29,7 @@ mod quote;
 mod reader;
 mod session;
 mod turns;
+mod unpack;
 mod wallet;
 
 pub use anchors::{Anchors, Scanner};

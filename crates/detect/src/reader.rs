@@ -5,15 +5,17 @@
 
 mod http;
 mod text;
+mod websocket;
 
 use pithead_flow::Direction;
 
 use self::http::Http;
 use self::text::Text;
+use self::websocket::WebSocket;
 use crate::app::App;
 use crate::behaviour::Hello;
 use crate::carriers::http::{Expect, Role, looks_like_request, looks_like_response};
-use crate::carriers::{Name, dns, tls, websocket};
+use crate::carriers::{Name, dns, tls};
 use crate::event::Where;
 use crate::framing::{Framed, Pool, Shape};
 use crate::message::{Carrier, HttpHead};
@@ -77,7 +79,7 @@ enum State {
     Probe(Vec<u8>),
     Text(Box<Text>),
     Http(Box<Http>),
-    WebSocket(Box<websocket::Stream>, Box<Text>),
+    WebSocket(Box<WebSocket>),
     TlsClient(Box<tls::Client>),
     TlsServer(Box<tls::Server>),
     Dns(Box<dns::Stream>),
@@ -126,7 +128,7 @@ impl Reader {
             State::Probe(held) => !held.is_empty(),
             State::Text(text) => text.framer.is_inside(),
             State::Http(http) => http.is_inside(),
-            State::WebSocket(..) | State::TlsClient(_) | State::TlsServer(_) | State::Dns(_) => true,
+            State::WebSocket(_) | State::TlsClient(_) | State::TlsServer(_) | State::Dns(_) => true,
             State::Done => false,
         }
     }
@@ -165,12 +167,12 @@ impl Reader {
                 return;
             }
             State::Http(http) => {
-                http.framer.reset(pool);
+                http.release(pool);
                 if let Some(inside) = &mut http.inside {
                     return inside.gap(pool);
                 }
             }
-            State::WebSocket(_, text) => text.framer.reset(pool),
+            State::WebSocket(socket) => socket.release(pool),
             _ => {}
         }
         // The rest of a page is no conversation.
@@ -215,17 +217,19 @@ impl Reader {
             }
             State::Text(text) => text.push(bytes, Carrier::Stream, pool, finds),
             State::Http(http) => http.push(bytes, self.direction, pool, finds),
-            State::WebSocket(frames, text) => websocket(frames, text, bytes, pool, finds),
+            State::WebSocket(socket) => socket.push(bytes, pool, finds),
             State::TlsClient(side) => {
-                side.push(bytes, |item| tls_item(item, finds));
+                let mut broken = None;
+                let rest = side.push(bytes, |item| tls_item(item, &mut broken, finds));
                 if side.is_over() {
-                    self.state = State::Done;
+                    self.leave_tls(broken, rest, pool, finds);
                 }
             }
             State::TlsServer(side) => {
-                side.push(bytes, |item| tls_item(item, finds));
+                let mut broken = None;
+                let rest = side.push(bytes, |item| tls_item(item, &mut broken, finds));
                 if side.is_over() {
-                    self.state = State::Done;
+                    self.leave_tls(broken, rest, pool, finds);
                 }
             }
             State::Dns(stream) => stream.push(bytes, |item| {
@@ -234,6 +238,17 @@ impl Reader {
                 }
             }),
             State::Done => {}
+        }
+    }
+
+    /// Behind the part of TLS that is spoken in clear there is nothing to be learned. What only looked like TLS is text, if anything.
+    fn leave_tls(&mut self, broken: Option<Vec<u8>>, rest: &[u8], pool: &mut Pool, finds: &mut Finds<'_>) {
+        self.state = State::Done;
+        if let Some(taken) = broken {
+            self.doubts = true;
+            self.state = State::Text(Box::new(self.text()));
+            self.push(&taken, pool, finds);
+            self.push(rest, pool, finds);
         }
     }
 
@@ -260,7 +275,7 @@ impl Reader {
         let probes = [
             (looks_like_request(bytes), Kind::Request),
             (looks_like_response(bytes), Kind::Response),
-            (tls::looks_like(bytes), Kind::Tls),
+            (self.looks_like_tls(bytes), Kind::Tls),
         ];
         for (verdict, kind) in probes {
             match verdict {
@@ -274,6 +289,12 @@ impl Reader {
             return Some(State::Dns(Box::default()));
         }
         Some(State::Text(Box::new(self.text())))
+    }
+
+    /// Whether this is TLS. Sealed records do not begin a connection.
+    fn looks_like_tls(&self, bytes: &[u8]) -> Option<bool> {
+        let sealed = matches!(bytes.first(), Some(20 | 23));
+        if sealed && self.from_start { Some(false) } else { tls::looks_like(bytes) }
     }
 
     fn state_of(&mut self, kind: Kind, bytes: &[u8], finds: &mut Finds<'_>) -> State {
@@ -320,7 +341,7 @@ impl Reader {
         match within {
             Within::WebSocket => {
                 finds(Found::App(App::WebSocket));
-                reader.state = State::WebSocket(Box::default(), Box::new(Text::new(true)));
+                reader.state = State::WebSocket(Box::new(WebSocket::new()));
             }
             Within::Tunnel(depth) if depth < TUNNELS => reader.depth = depth + 1,
             Within::Tunnel(_) | Within::Text => {
@@ -332,47 +353,7 @@ impl Reader {
     }
 }
 
-fn websocket(
-    frames: &mut websocket::Stream,
-    text: &mut Text,
-    bytes: &[u8],
-    pool: &mut Pool,
-    finds: &mut Finds<'_>,
-) {
-    frames.push(bytes, |item| {
-        if let websocket::Item::Message { text: message, truncated, .. } = item {
-            // A message ends with its frame, whatever its brackets say.
-            text.framer.reset(pool);
-            let mut any = false;
-            text.framer.feed(message, pool, &mut |framed| {
-                any = true;
-                let Framed { text, shape, nested, .. } = framed;
-                finds(Found::Message {
-                    text,
-                    shape,
-                    truncated,
-                    clean: !nested,
-                    carrier: Carrier::WebSocket,
-                    head: None,
-                });
-            });
-            if !any && !message.is_empty() {
-                let shape = if message.starts_with(b"{") { Shape::Json } else { Shape::Line };
-                finds(Found::Message {
-                    text: message,
-                    shape,
-                    truncated,
-                    clean: true,
-                    carrier: Carrier::WebSocket,
-                    head: None,
-                });
-            }
-            text.framer.reset(pool);
-        }
-    });
-}
-
-fn tls_item(item: tls::Item<'_>, finds: &mut Finds<'_>) {
+fn tls_item(item: tls::Item<'_>, broken: &mut Option<Vec<u8>>, finds: &mut Finds<'_>) {
     match item {
         tls::Item::ClientHello(hello) => {
             finds(Found::Hello(Hello {
@@ -389,6 +370,7 @@ fn tls_item(item: tls::Item<'_>, finds: &mut Finds<'_>) {
                 finds(Found::Name(name, Where::TlsCertificate, None));
             }
         }
-        tls::Item::ServerHello(_) | tls::Item::Done | tls::Item::NotTls => {}
+        tls::Item::NotTls(taken) => *broken = Some(taken.to_vec()),
+        tls::Item::ServerHello(_) | tls::Item::Done => {}
     }
 }

@@ -54,6 +54,8 @@ pub enum Piece<'a> {
     /// Shown when content was contradicted ([`Oddities::conflicts`] tells) and when late bytes completed what had been
     /// given as a gap or lay before the first segment seen.
     Rival(&'a [u8]),
+    /// Bytes from so far away that they belong to nothing said so far; [`Data`](Self::Data) only once others go on from there.
+    Apart(&'a [u8]),
 }
 
 type Sink<'s> = dyn FnMut(Piece<'_>) + 's;
@@ -80,6 +82,8 @@ pub struct Half {
     delivered: bool,
     /// The second reading holds bytes that have not been shown.
     unshown: bool,
+    /// The spare place was seen once only.
+    suspected: bool,
 }
 
 impl Default for Half {
@@ -104,6 +108,7 @@ impl Half {
             begun: false,
             delivered: false,
             unshown: false,
+            suspected: false,
         }
     }
 
@@ -120,6 +125,7 @@ impl Half {
         let late_syn = self.window.is_open() && (0..=REACH as i32).contains(&early);
         if sequence != self.start && !late_syn {
             self.spare = Some(Box::new(Window::at(sequence, false)));
+            self.suspected = false;
         }
     }
 
@@ -131,7 +137,9 @@ impl Half {
         if wire == 0 {
             return;
         }
-        self.choose(sequence, limits, sink);
+        if !self.choose(sequence, payload, limits, sink) {
+            return;
+        }
         let ahead = ahead_of(sequence, self.window.end());
         if wire == 1 && ahead == -1 {
             return self.probe(payload);
@@ -218,21 +226,28 @@ impl Half {
 
 /// Where segments belong.
 impl Half {
-    /// Moves to the place where a segment belongs, if that is not the current one.
-    fn choose(&mut self, sequence: u32, limits: &StreamLimits, sink: &mut Sink<'_>) {
+    /// Moves to the place where a segment belongs, if that is not the current one. False: it belongs nowhere yet.
+    fn choose(&mut self, sequence: u32, payload: &[u8], limits: &StreamLimits, sink: &mut Sink<'_>) -> bool {
         if !self.begun {
-            return self.begin(sequence, true);
+            self.begin(sequence, true);
+            return true;
         }
         let end = self.window.end();
         let continues_spare = self.spare.as_ref().is_some_and(|spare| spare.end() == sequence);
         if sequence == end || (near(sequence, end) && !continues_spare) {
-            return;
+            return true;
         }
-        let target = self.spare.take().filter(|spare| near(sequence, spare.end()));
+        let belongs =
+            |spare: &Window| if self.suspected { continues_spare } else { near(sequence, spare.end()) };
+        if !self.spare.as_deref().is_some_and(belongs) {
+            self.suspect(sequence, payload, limits, sink);
+            return false;
+        }
         self.flush(limits, sink);
-        let target = target.map_or_else(|| Window::at(sequence, true), |spare| *spare);
-        let left = std::mem::replace(&mut self.window, target);
-        self.spare = Some(Box::new(left));
+        if let Some(spare) = &mut self.spare {
+            std::mem::swap(&mut self.window, spare);
+        }
+        self.suspected = false;
         self.expect_no_more();
         bump(&mut self.oddities.resyncs, 1);
         if self.delivered {
@@ -240,6 +255,22 @@ impl Half {
         }
         // The gap broke what was said here before. The window still has it in one piece.
         self.unshown |= !self.window.is_empty();
+        true
+    }
+
+    /// Keeps a segment from far away until another one goes on from there: a single one may have been sent for us alone, and moving there and
+    /// back would break what is said here. What it says is shown.
+    fn suspect(&mut self, sequence: u32, payload: &[u8], limits: &StreamLimits, sink: &mut Sink<'_>) {
+        let mut place = Window::at(sequence, true);
+        place.append(payload, limits.history);
+        self.spare = Some(Box::new(place));
+        self.suspected = true;
+        if self.inspected >= limits.conflicts {
+            bump(&mut self.oddities.uninspected, 1);
+        } else if !payload.is_empty() {
+            self.inspected += 1;
+            sink(Piece::Apart(payload));
+        }
     }
 
     /// Takes the new bytes of a segment, which begin at the window's end or later.
@@ -343,6 +374,7 @@ impl Half {
             let end = self.window.end();
             let near_side = std::mem::replace(&mut self.window, Window::at(end, true));
             self.spare = Some(Box::new(near_side));
+            self.suspected = false;
         }
         self.window.skip(count, limits.history);
         self.catch_up();

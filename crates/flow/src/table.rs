@@ -186,9 +186,9 @@ impl FlowTable {
         seen: Sighting,
         clock: &Clock,
     ) -> Option<Observed> {
-        let (flags, sequence) = match &packet.transport {
-            Transport::Tcp(tcp) => (tcp.flags, Some(tcp.sequence)),
-            _ => (Flags::default(), None),
+        let (flags, sequence, carries) = match &packet.transport {
+            Transport::Tcp(tcp) => (tcp.flags, Some(tcp.sequence), tcp.payload_len > 0),
+            _ => (Flags::default(), None, false),
         };
         let syn = sequence.filter(|_| flags.contains(Flags::SYN));
         let opening = syn.filter(|_| !flags.contains(Flags::ACK));
@@ -207,7 +207,7 @@ impl FlowTable {
         let direction = way(line, lookup);
         line.count(direction, seen.wire_len, seen.at, seen.sequence);
         if sequence.is_some() {
-            follow(line, direction, flags);
+            follow(line, direction, flags, carries);
         }
         if let Some(sequence) = syn {
             self.places.rests[place].open(direction, sequence);
@@ -423,13 +423,18 @@ fn initiator_is_upper(lookup: &Lookup, packet: &Packet<'_>) -> bool {
 
 /// Follows a connection by its control bits.
 #[inline]
-fn follow(line: &mut Line, direction: Direction, flags: Flags) {
+fn follow(line: &mut Line, direction: Direction, flags: Flags, carries: bool) {
     let way = direction.index();
+    let ends = Flags::FIN.union(Flags::RST);
+    // Who goes on after an end had sent none: it was forged, or lay outside of what its receiver takes.
+    let goes_on = carries && flags.0 & ends.0 == 0 && line.flags[way].0 & ends.0 != 0;
     line.flags[way] = line.flags[way].union(flags);
     let both_closed = line.flags[0].contains(Flags::FIN) && line.flags[1].contains(Flags::FIN);
-    if flags.contains(Flags::RST) || both_closed {
+    if flags.contains(Flags::RST) || (flags.contains(Flags::FIN) && both_closed) {
         line.set_state(State::Closed);
-    } else if line.state() == State::New && (direction == Direction::Backward || flags.contains(Flags::ACK)) {
+    } else if (line.state() == State::Closed && goes_on)
+        || (line.state() == State::New && (direction == Direction::Backward || flags.contains(Flags::ACK)))
+    {
         line.set_state(State::Established);
     }
 }

@@ -98,6 +98,11 @@ fn detection(page: &mut Page, stats: &StatsRecord, gauges: &Gauges) {
         stats.detect.messages_full,
     );
     page.counter(
+        "windows_full_total",
+        "Packed messages of WebSockets read without those before them, for want of room",
+        stats.detect.windows_full,
+    );
+    page.counter(
         "forgotten_total",
         "Names, and words about flows, that were forgotten to make room",
         stats.forgotten,

@@ -570,6 +570,7 @@ const fn add_detect(sum: &mut DetectCounters, more: &DetectCounters) {
     sum.resumed += more.resumed;
     sum.records_full += more.records_full;
     sum.messages_full += more.messages_full;
+    sum.windows_full += more.windows_full;
     sum.readings_full += more.readings_full;
     sum.oddities.add(more.oddities);
 }

@@ -198,6 +198,7 @@ impl Config {
                 patience_bytes: bytes(raw.detect.patience_bytes, detect.patience_bytes),
                 records: size(raw.detect.max_records, detect.records),
                 messages: size(raw.detect.max_messages, detect.messages),
+                windows: size(raw.detect.max_windows, detect.windows),
                 stream: StreamLimits {
                     held_segments: size(raw.streams.held_segments, streams.held_segments),
                     held_bytes: size(raw.streams.held_bytes, streams.held_bytes),

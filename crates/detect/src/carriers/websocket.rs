@@ -2,7 +2,7 @@
 //!
 //! A [`Stream`] begins right behind the switch from HTTP; frames do not say where they begin, so it cannot join later.
 //! Clients mask their frames and servers do not, but either is read both ways: web miners' back ends have been lenient.
-//! Left out: the content of control frames, and decompression (permessage-deflate is told, not undone).
+//! Left out: the content of control frames, and decompression (permessage-deflate: such messages are told packed).
 //! Layout: RFC 6455, section 5.
 
 /// The most bytes of one message that are kept: mining messages are a few hundred bytes, and the first of a longer one are
@@ -35,8 +35,13 @@ pub enum Item<'a> {
         /// Whether there were more. It is then told as soon as that is seen, and the rest is passed over.
         truncated: bool,
     },
-    /// A compressed message has begun; it is passed over.
-    Compressed,
+    /// The same of one that is compressed, as it was sent.
+    Packed {
+        /// Its bytes, [`MAX_MESSAGE`] at most, still packed.
+        bytes: &'a [u8],
+        /// As above.
+        truncated: bool,
+    },
     /// This side says no more; what follows is ignored.
     Close,
     /// These are no frames, or no longer; what follows is ignored, as nothing says where the next would begin.
@@ -74,8 +79,21 @@ enum Message {
     None,
     /// One that is kept.
     Kept,
-    /// One that is passed over: compressed, or told already.
+    /// One that is kept and compressed.
+    Packed,
+    /// One that is passed over: it was told already.
     Passed,
+}
+
+impl Message {
+    /// What there is to tell of it.
+    const fn item(self, kept: &[u8], truncated: bool) -> Option<Item<'_>> {
+        match self {
+            Self::Kept => Some(Item::Message { text: kept, truncated }),
+            Self::Packed => Some(Item::Packed { bytes: kept, truncated }),
+            Self::None | Self::Passed => None,
+        }
+    }
 }
 
 impl Stream {
@@ -126,7 +144,7 @@ impl Stream {
         }
         let left = if wide == 0 { u64::from(length & !MASKED) } else { long };
         self.frame = Frame { left, opcode: flags & 0x0f, last: flags & FIN != 0, mask, turn: 0 };
-        if self.enter(flags, sink).is_none() {
+        if self.enter(flags).is_none() {
             self.end(Item::Broken, sink);
         } else if left == 0 {
             self.leave(sink);
@@ -135,7 +153,7 @@ impl Stream {
     }
 
     /// Sees whether the frame may come here, and what it belongs to.
-    fn enter(&mut self, flags: u8, sink: &mut impl FnMut(Item<'_>)) -> Option<()> {
+    fn enter(&mut self, flags: u8) -> Option<()> {
         let Frame { left, opcode, last, .. } = self.frame;
         let compressed = flags & COMPRESSED != 0;
         if flags & RESERVED != 0 || left > i64::MAX as u64 {
@@ -143,11 +161,10 @@ impl Stream {
         }
         match (opcode, self.message) {
             (TEXT | BINARY, Message::None) if compressed => {
-                self.message = Message::Passed;
-                sink(Item::Compressed);
+                self.message = Message::Packed;
             }
             (TEXT | BINARY, Message::None) => self.message = Message::Kept,
-            (CONTINUATION, Message::Kept | Message::Passed) if !compressed => {}
+            (CONTINUATION, Message::Kept | Message::Packed | Message::Passed) if !compressed => {}
             (CLOSE..=PONG, _) if !compressed && last && left <= MAX_CONTROL => {}
             _ => return None,
         }
@@ -159,7 +176,7 @@ impl Stream {
         let count = usize::try_from(self.frame.left).map_or(bytes.len(), |left| left.min(bytes.len()));
         let (own, rest) = bytes.split_at(count);
         self.frame.left -= count as u64;
-        if self.frame.opcode < CLOSE && self.message == Message::Kept {
+        if self.frame.opcode < CLOSE && matches!(self.message, Message::Kept | Message::Packed) {
             self.keep(own, sink);
         }
         if self.frame.left == 0 {
@@ -175,8 +192,11 @@ impl Stream {
         self.kept.extend(room.iter().zip(key).map(|(byte, key)| byte ^ key));
         self.frame.turn = (turn + room.len()) % mask.len();
         if room.len() < own.len() {
+            let kept = std::mem::take(&mut self.kept);
+            if let Some(item) = self.message.item(&kept, true) {
+                sink(item);
+            }
             self.message = Message::Passed;
-            sink(Item::Message { text: &std::mem::take(&mut self.kept), truncated: true });
         }
     }
 
@@ -187,10 +207,9 @@ impl Stream {
             CONTINUATION..CLOSE if self.frame.last => {
                 // Given back rather than kept: between two messages minutes may pass.
                 let kept = std::mem::take(&mut self.kept);
-                if self.message == Message::Kept {
-                    sink(Item::Message { text: &kept, truncated: false });
+                if let Some(item) = std::mem::take(&mut self.message).item(&kept, false) {
+                    sink(item);
                 }
-                self.message = Message::None;
             }
             _ => {}
         }
@@ -239,6 +258,9 @@ mod tests {
                     Item::Message { text, truncated } => {
                         format!("{} {truncated}", String::from_utf8_lossy(text))
                     }
+                    Item::Packed { bytes, truncated } => {
+                        format!("packed {} {truncated}", String::from_utf8_lossy(bytes))
+                    }
                     other => format!("{other:?}"),
                 });
             });
@@ -274,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn long_messages_are_cut_and_compressed_ones_passed_over() {
+    fn long_messages_are_cut_and_compressed_ones_told_so() {
         let long = "a".repeat(70_000);
         let bytes = [
             frame(0x81, Some([1, 2, 3, 4]), long.as_bytes()),
@@ -284,7 +306,7 @@ mod tests {
         ];
         let said = whole(&bytes.concat());
         assert_eq!(said[0], format!("{} true", &long[..MAX_MESSAGE]));
-        assert_eq!(said[1], "Compressed");
+        assert_eq!(said[1], "packed squeezed false");
         assert_eq!(said[2].len(), MAX_MESSAGE + " false".len());
         assert_eq!(said[3], "after false");
     }

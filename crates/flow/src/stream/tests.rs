@@ -44,7 +44,7 @@ impl Line {
             lent.push(match piece {
                 Piece::Data(bytes) => Lent::Data(bytes.to_vec()),
                 Piece::Gap(count) => Lent::Gap(count),
-                Piece::Rival(bytes) => Lent::Rival(bytes.to_vec()),
+                Piece::Rival(bytes) | Piece::Apart(bytes) => Lent::Rival(bytes.to_vec()),
             });
         });
         self
@@ -239,10 +239,23 @@ fn a_segment_from_far_away_does_not_blind() {
     for far in [500_000_000_u32, 3_000_000_000] {
         let mut line = Line::begun(1);
         line.push(1, b"log").push(far, b"junk").push(4, b"in\n").push(7, b"next\n");
-        assert_eq!(line.data(), "log<0>junk<0>in\nnext\n");
-        assert!(line.says(b"login\n"), "{:?}", line.lent);
-        assert_eq!(line.oddities().resyncs, 2);
+        assert_eq!(line.data(), "login\nnext\n");
+        assert!(line.says(b"junk"), "{:?}", line.lent);
+        assert_eq!(line.oddities().resyncs, 0);
     }
+}
+
+#[test]
+fn a_stream_goes_on_where_two_segments_do() {
+    let mut line = Line::begun(1);
+    line.push(1, b"log")
+        .push(500_000_000, b"far")
+        .push(500_000_003, b" away\n")
+        .push(4, b"in\n")
+        .push(7, b"next\n");
+    assert_eq!(line.data(), "log<0> away\n<0>in\nnext\n");
+    assert!(line.says(b"far away\n") && line.says(b"login\n"), "{:?}", line.lent);
+    assert_eq!(line.oddities().resyncs, 2);
 }
 
 #[test]

@@ -126,8 +126,12 @@ impl Window {
         if self.rival.is_empty() {
             self.rival.clone_from(&self.first);
         }
-        if let Some(there) = self.rival.get_mut(at) {
-            there.copy_from_slice(part);
+        let first = self.first.get(at.clone()).unwrap_or_default();
+        let there = self.rival.get_mut(at).unwrap_or_default();
+        for ((there, said), _) in
+            there.iter_mut().zip(part).zip(first).filter(|((_, said), first)| said != first)
+        {
+            *there = *said;
         }
         self.limit_holes();
         Overlaid::Conflict

@@ -99,6 +99,7 @@ impl<'a> Stats<'a> {
                 resumed: stats.detect.resumed,
                 records_full: stats.detect.records_full,
                 messages_full: stats.detect.messages_full,
+                windows_full: stats.detect.windows_full,
                 readings_full: stats.detect.readings_full,
                 streams: Anomalies::all(&stats.detect.oddities),
             },
@@ -201,6 +202,7 @@ struct Detect {
     resumed: u64,
     records_full: u64,
     messages_full: u64,
+    windows_full: u64,
     readings_full: u64,
     streams: Anomalies,
 }

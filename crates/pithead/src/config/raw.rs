@@ -135,6 +135,7 @@ pub(super) struct RawDetect {
     pub(super) patience_bytes: Option<Count<0>>,
     pub(super) max_records: Option<Count<0>>,
     pub(super) max_messages: Option<Count<0>>,
+    pub(super) max_windows: Option<Count<0>>,
 }
 
 #[derive(Debug, Default, Read)]

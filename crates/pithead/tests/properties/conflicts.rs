@@ -110,7 +110,7 @@ fn a_decoy_for_each_piece() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::long(48), ..ProptestConfig::default() })]
 
     /// Decoys here and there: before or behind pieces of segments throughout, or now before and now behind whole ones. Within a turn they
     /// stay where they are, for of a message with decoys in both places no reading is the true one.

@@ -1,6 +1,9 @@
 //! JSON written in other ways that mean the same to whoever reads it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use pithead_output::Certainty;
 
 use crate::dice::Dice;
 use crate::said::{Saying, rewritten};
@@ -339,4 +342,70 @@ fn rewritten_objects(steps: &[Step]) -> usize {
         saying.bytes.to_vec()
     });
     count
+}
+
+/// Lines that are sent in another way: what stands before, between and behind them.
+#[derive(Clone, Copy)]
+struct Lines {
+    /// Before the first of each side.
+    front: &'static [u8],
+    /// Instead of each line end.
+    end: &'static [u8],
+}
+
+const LINES: [(&str, Lines); 8] = [
+    ("CRLF", Lines { front: b"", end: b"\r\n" }),
+    ("blank lines between", Lines { front: b"\n\r\n", end: b"\n\n \n" }),
+    ("a byte order mark", Lines { front: b"\xef\xbb\xbf", end: b"\n" }),
+    ("a byte order mark each", Lines { front: b"\xef\xbb\xbf", end: b"\n\xef\xbb\xbf" }),
+    ("all in one line", Lines { front: b"", end: b" " }),
+    ("nothing between", Lines { front: b"", end: b"" }),
+    ("NULs between", Lines { front: b"", end: b"\0" }),
+    ("junk in front", Lines { front: b"hello there\n{not json}\nGET / HTTP/1.1\n", end: b"\n" }),
+];
+
+#[test]
+fn in_any_lines() {
+    let mut faults = Faults::default();
+    for (name, lines) in LINES {
+        for (capture, original) in sessions() {
+            let expected = line::run(&steps::frames(&original));
+            let mut said = std::collections::HashSet::new();
+            let made = rewritten(&original, |saying| {
+                let parts = parts(saying.bytes).filter(|_| saying.bytes.starts_with(b"{"));
+                let Some(parts) = parts else { return saying.bytes.to_vec() };
+                let front = if said.insert(saying.way) { lines.front } else { b"" };
+                let part = |part: &Part| match part {
+                    Part::Value(node) => PLAIN.text(node, &mut Dice(0)),
+                    Part::Between(bytes) if bytes.contains(&b'\n') => lines.end.to_vec(),
+                    Part::Between(bytes) => bytes.clone(),
+                };
+                [front, &parts.iter().map(part).collect::<Vec<_>>().concat()].concat()
+            });
+            let found = line::run(&steps::frames(&made));
+            if lines.front.starts_with(b"hello") {
+                // Behind something else one side alone proves nothing, so what is said may come later.
+                let flows = |told: &line::Told, both: bool| -> BTreeSet<u64> {
+                    let counts = |flow: &&pithead_output::FlowRecord| {
+                        flow.verdict.as_ref().is_some_and(|verdict| {
+                            !both
+                                || (verdict.certainty() == Certainty::BothSides
+                                    && verdict.dialect() != Some("parse-error"))
+                        })
+                    };
+                    told.flows().filter(counts).map(|flow| flow.flow.id).collect()
+                };
+                let refused = ["refused", "banned"].iter().any(|word| short(&capture).ends_with(word));
+                if !refused && !flows(&expected, true).is_subset(&flows(&found, false)) {
+                    faults.note(
+                        &capture,
+                        name,
+                        &format!("{:?}, found {:?}", expected.miners(), found.miners()),
+                    );
+                }
+            } else {
+                faults.compare(&capture, &expected, &found, name);
+            }
+        }
+    }
 }

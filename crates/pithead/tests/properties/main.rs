@@ -12,6 +12,9 @@ mod said;
 mod segments;
 #[path = "../support/mod.rs"]
 mod support;
+mod tcp;
+mod tls;
+mod web;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,6 +22,11 @@ use std::path::{Path, PathBuf};
 use support::line::Told;
 use support::short;
 use support::steps::{self, Step};
+
+/// So many cases, or a hundred times as many in the long run (`PITHEAD_LONG=1`).
+fn long(cases: u32) -> u32 {
+    if std::env::var_os("PITHEAD_LONG").is_some() { cases * 100 } else { cases }
+}
 
 /// The golden captures, taken apart.
 fn sessions() -> impl Iterator<Item = (PathBuf, Vec<Step>)> {

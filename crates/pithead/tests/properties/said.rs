@@ -8,10 +8,12 @@ use pithead_wire::Flags;
 use crate::support::steps::{Segment, Step};
 
 /// One way of a connection.
-type Way = (SocketAddr, SocketAddr);
+pub(crate) type Way = (SocketAddr, SocketAddr);
 
 /// What one side says before the other answers, or a line of it.
 pub(crate) struct Saying<'b> {
+    /// Who says it, to whom.
+    pub(crate) way: Way,
     pub(crate) bytes: &'b [u8],
 }
 
@@ -96,7 +98,7 @@ fn utter(
     let Some(voice) = voices.get_mut(&way) else { return };
     let Some(begun) = voice.begun.take() else { return };
     let held = std::mem::take(&mut voice.held);
-    let bytes = write(&Saying { bytes: &held });
+    let bytes = write(&Saying { way, bytes: &held });
     let begun = shifted(voices, &begun);
     let mut at = 0;
     while at < bytes.len() {

@@ -148,7 +148,7 @@ fn between_keep_alive_probes() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::long(48), ..ProptestConfig::default() })]
 
     /// All of it at once.
     #[test]

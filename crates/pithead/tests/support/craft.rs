@@ -46,7 +46,8 @@ impl Ip {
         fragments
     }
 
-    fn fragment(&self, id: u16, from: usize, to: usize) -> Vec<u8> {
+    /// The fragment with these bytes of the payload; of all of them in IPv6 an atomic one.
+    pub fn fragment(&self, id: u16, from: usize, to: usize) -> Vec<u8> {
         let more = u16::from(to < self.payload.len());
         let (eights, piece) = ((from / 8) as u16, &self.payload[from..to]);
         match (self.source, self.destination) {
@@ -177,4 +178,40 @@ fn overlay(port: u16, header: &[u8], inner: &[u8]) -> Vec<u8> {
 /// An end of a flow.
 pub const fn ports(source: SocketAddr, destination: SocketAddr) -> (u16, u16) {
     (source.port(), destination.port())
+}
+
+/// An IP packet with TCP, its checksums right or wrong, and so many hops to go.
+pub fn summed(packet: &Ip, right: bool, hops: u8) -> Vec<u8> {
+    let mut payload = packet.payload.clone();
+    let (source, destination) = match (packet.source, packet.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            (source.octets().to_vec(), destination.octets().to_vec())
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            (source.octets().to_vec(), destination.octets().to_vec())
+        }
+        mixed => unreachable!("a packet has addresses of one kind: {mixed:?}"),
+    };
+    let length = (payload.len() as u32).to_be_bytes();
+    let pseudo = [&source[..], &destination, &length, &[0, 0, 0, packet.protocol]].concat();
+    let sum = checksum(&[&pseudo[..], &payload].concat()) ^ if right { 0 } else { 0x5555 };
+    payload[16..18].copy_from_slice(&sum.to_be_bytes());
+    let mut whole = Ip { payload, ..packet.clone() }.whole();
+    if whole[0] >> 4 == 4 {
+        whole[8] = hops;
+        let sum = checksum(&whole[..20]);
+        whole[10..12].copy_from_slice(&sum.to_be_bytes());
+    } else {
+        whole[7] = hops;
+    }
+    whole
+}
+
+/// The Internet checksum (RFC 1071).
+fn checksum(bytes: &[u8]) -> u16 {
+    let words =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
+    let sum: u32 = words.sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    !((folded & 0xffff) + (folded >> 16)) as u16
 }

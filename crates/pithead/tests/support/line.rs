@@ -9,6 +9,8 @@ use pithead_capture::{Frame, MemorySource, PacketSource};
 use pithead_detect::{Anchors, pools::Pools};
 use pithead_output::{FlowRecord, Record, RecordBody, StatsRecord, Verdict};
 
+use pithead_wire::Checksums;
+
 use super::captures::Sample;
 
 static ANCHORS: LazyLock<Anchors> = LazyLock::new(|| Anchors::new().expect("the patterns compile"));
@@ -36,6 +38,13 @@ pub fn divided(samples: &[Sample], workers: usize, batch: usize) -> Told {
 pub fn unlimited(samples: &[Sample]) -> Told {
     let mut config = Config::default();
     config.settings.limits = config.settings.limits.with_depth(None);
+    configured(config, samples, 1, 64)
+}
+
+/// The same, and packets with wrong checksums are left out.
+pub fn verified(samples: &[Sample]) -> Told {
+    let mut config = Config::default();
+    config.settings.checksums = Checksums::Verify;
     configured(config, samples, 1, 64)
 }
 

@@ -94,6 +94,11 @@ impl Handshake {
         }
     }
 
+    /// Lets go of an unfinished message.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self).kept
+    }
+
     /// How many bytes are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {

@@ -37,8 +37,8 @@ pub enum Item<'a> {
     Certificate(Certificate<'a>),
     /// There is nothing more to be learned; all that follows is ignored.
     Done,
-    /// These bytes are not TLS; all that follows is ignored.
-    NotTls,
+    /// These bytes are not TLS; what was taken for the beginning of a message comes back, and all that follows is ignored.
+    NotTls(&'a [u8]),
 }
 
 /// Reads what a client says.
@@ -53,14 +53,14 @@ impl Client {
         Self::default()
     }
 
-    /// Reads the next bytes and calls `sink` for everything that they complete.
-    pub fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(Item<'_>)) {
+    /// Reads the next bytes and calls `sink` for everything that they complete. What it did not look at any more comes back.
+    pub fn push<'b>(&mut self, bytes: &'b [u8], mut sink: impl FnMut(Item<'_>)) -> &'b [u8] {
         self.side.push(
             bytes,
             |kind| kind == CLIENT_HELLO,
             |kind, body, sink| client_message(kind, body, sink),
             &mut sink,
-        );
+        )
     }
 
     /// Whether [`Item::Done`] or [`Item::NotTls`] has been said.
@@ -81,10 +81,10 @@ impl Server {
         Self::default()
     }
 
-    /// Reads the next bytes and calls `sink` for everything that they complete.
-    pub fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(Item<'_>)) {
+    /// Reads the next bytes and calls `sink` for everything that they complete. What it did not look at any more comes back.
+    pub fn push<'b>(&mut self, bytes: &'b [u8], mut sink: impl FnMut(Item<'_>)) -> &'b [u8] {
         let wanted = |kind| matches!(kind, SERVER_HELLO | CERTIFICATE);
-        self.side.push(bytes, wanted, |kind, body, sink| server_message(kind, body, sink), &mut sink);
+        self.side.push(bytes, wanted, |kind, body, sink| server_message(kind, body, sink), &mut sink)
     }
 
     /// Whether [`Item::Done`] or [`Item::NotTls`] has been said.
@@ -97,6 +97,7 @@ impl Server {
 enum Next {
     More,
     Done,
+    /// None is behind it; that has been said.
     NotTls,
 }
 
@@ -105,6 +106,7 @@ fn client_message(kind: u8, body: &[u8], sink: &mut dyn FnMut(Item<'_>)) -> Next
         return Next::More;
     }
     let Some(hello) = ClientHello::read(body) else {
+        sink(Item::NotTls(body));
         return Next::NotTls;
     };
     sink(Item::ClientHello(hello));
@@ -115,6 +117,7 @@ fn server_message(kind: u8, body: &[u8], sink: &mut dyn FnMut(Item<'_>)) -> Next
     match kind {
         SERVER_HELLO => {
             let Some(hello) = ServerHello::read(body) else {
+                sink(Item::NotTls(body));
                 return Next::NotTls;
             };
             let sealed = hello.version >= TLS13;
@@ -142,29 +145,33 @@ struct Side {
 }
 
 impl Side {
-    fn push(
+    fn push<'b>(
         &mut self,
-        mut bytes: &[u8],
+        mut bytes: &'b [u8],
         wanted: impl Fn(u8) -> bool,
         mut message: impl FnMut(u8, &[u8], &mut dyn FnMut(Item<'_>)) -> Next,
         sink: &mut dyn FnMut(Item<'_>),
-    ) {
+    ) -> &'b [u8] {
         while !self.over && !bytes.is_empty() {
             let (used, piece) = self.records.read(bytes);
             bytes = bytes.get(used..).unwrap_or_default();
             match piece {
                 Piece::Nothing => {}
                 Piece::Sealed => self.end(Item::Done, sink),
-                Piece::Broken => self.end(Item::NotTls, sink),
+                Piece::Broken => {
+                    let kept = self.handshake.take();
+                    self.end(Item::NotTls(&kept), sink);
+                }
                 Piece::Handshake(part) => {
                     match self.handshake.read(part, &wanted, |kind, body| message(kind, body, sink)) {
                         Next::More => {}
                         Next::Done => self.end(Item::Done, sink),
-                        Next::NotTls => self.end(Item::NotTls, sink),
+                        Next::NotTls => self.over = true,
                     }
                 }
             }
         }
+        bytes
     }
 
     fn end(&mut self, why: Item<'_>, sink: &mut dyn FnMut(Item<'_>)) {

@@ -95,8 +95,8 @@ fn records_of_one_byte_hide_nothing() {
 fn streams_joined_late_and_other_protocols_end_the_reading() {
     assert_eq!(whole(&[23, 3, 3, 0, 30, 1, 2], false), ["Done"], "application data");
     assert_eq!(whole(&[20, 3, 3, 0, 1, 1], true), ["Done"], "the cipher changes");
-    assert_eq!(whole(b"{\"id\":1}\n", true), ["NotTls"]);
-    assert_eq!(whole(&[22, 3, 1, 0, 5, 1, 0, 0, 1, 7], false), ["NotTls"], "a hello of one byte");
+    assert_eq!(whole(b"{\"id\":1}\n", true), ["NotTls([])"]);
+    assert_eq!(whole(&[22, 3, 1, 0, 5, 1, 0, 0, 1, 7], false), ["NotTls([7])"], "a hello of one byte");
     let alert = [21, 3, 3, 0, 2, 1, 112];
     let said = whole(&[&alert[..], &hex(samples::SERVER_12)].concat(), true);
     assert_eq!(said.len(), 3, "a warning comes first: {said:?}");

@@ -15,12 +15,16 @@ pithead_fuzz::target!(|input| {
 
 fn client(bytes: &[u8], seed: u8) -> Said {
     let (mut said, mut side) = (Said::default(), Client::new());
-    cut(bytes, seed).for_each(|piece| side.push(piece, |item| said.note(item)));
+    cut(bytes, seed).for_each(|piece| {
+        side.push(piece, |item| said.note(item));
+    });
     said
 }
 
 fn server(bytes: &[u8], seed: u8) -> Said {
     let (mut said, mut side) = (Said::default(), Server::new());
-    cut(bytes, seed).for_each(|piece| side.push(piece, |item| said.note(item)));
+    cut(bytes, seed).for_each(|piece| {
+        side.push(piece, |item| said.note(item));
+    });
     said
 }
