@@ -145,9 +145,10 @@ impl Line {
 
     /// Ends the flow, and hands over every event of it.
     fn end(&mut self) -> Vec<Event> {
-        self.table.finish(self.clock.now());
-        for mut ended in self.table.ended() {
-            self.detector.finish(&mut ended, Tell::Miners, &mut self.events);
+        while self.table.finish(self.clock.now()) {
+            for mut ended in self.table.ended() {
+                self.detector.finish(&mut ended, Tell::Miners, &mut self.events);
+            }
         }
         std::mem::take(&mut self.events)
     }

@@ -115,9 +115,10 @@ impl Theatre {
             self.segment(client, Flags::ACK.union(Flags::PSH), bytes);
         }
         let now = self.clock.now();
-        self.flows.finish(now);
-        for mut ended in self.flows.ended() {
-            self.detector.finish(&mut ended, Tell::Miners, &mut self.events);
+        while self.flows.finish(now) {
+            for mut ended in self.flows.ended() {
+                self.detector.finish(&mut ended, Tell::Miners, &mut self.events);
+            }
         }
         let ended = self.events.iter().rev().find_map(|event| match &event.body {
             Body::Flow { mining: Some(mining), .. } => Some(mining.dialect),

@@ -131,6 +131,17 @@ impl Line {
         self.counts.packets()
     }
 
+    /// Whether there are packets, as there are from the first on: false for one whose low counts have both just run over, too.
+    #[inline]
+    pub(crate) fn has_packets(&self) -> bool {
+        self.counts.packets != [0; 2]
+    }
+
+    /// Counts no packets any more: the flow has ended.
+    pub(crate) fn forget_packets(&mut self) {
+        self.counts = Counts::default();
+    }
+
     pub(crate) fn bytes(&self) -> [u64; 2] {
         self.counts.bytes()
     }

@@ -26,6 +26,8 @@ mod places;
 
 /// The longest time between two visits of the timer wheel.
 const VISIT: Duration = Duration::from_secs(60);
+/// Places looked at in one step of ending all flows: what is told of so many fits into the second-nearest cache.
+const AT_ONCE: u32 = 2048;
 /// How far ahead of a visit its flow is asked for.
 const AHEAD: usize = 8;
 /// The most flows there can be, since a place's number has 32 bits and there may be twice as many places.
@@ -56,9 +58,10 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// By [`State`].
-    const fn all(&self) -> [Duration; 4] {
+    /// By [`State`], in nanoseconds: each packet is held against one.
+    fn all(&self) -> [i64; 4] {
         [self.new, self.established, self.closed, self.datagrams]
+            .map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
     }
 }
 
@@ -110,13 +113,15 @@ pub struct FlowTable {
     /// Flows whose slots have come due.
     due: Vec<u32>,
     /// By [`State`].
-    timeouts: [Duration; 4],
+    timeouts: [i64; 4],
     capacity: usize,
     ended: Vec<Ended>,
     counters: TableCounters,
     /// Sequence of the latest frame.
     now: u64,
     numbers: Numbers,
+    /// Up to which place flows have been ended for good.
+    finished: u32,
 }
 
 impl FlowTable {
@@ -133,6 +138,7 @@ impl FlowTable {
             counters: TableCounters::default(),
             now: 0,
             numbers: Numbers::default(),
+            finished: 0,
         }
     }
 
@@ -161,17 +167,18 @@ impl FlowTable {
     /// What a packet's flow is looked for by. `None`: neither TCP nor UDP.
     ///
     /// Asks for the memory in which [`approach`](Self::approach) will look.
-    #[inline]
+    #[inline(always)]
     pub fn lookup(&self, packet: &Packet<'_>) -> Option<Lookup> {
         let lookup = self.places.lookup(packet)?;
         self.index.prefetch(lookup.hash);
         Some(lookup)
     }
 
-    /// Asks for the memory in which [`observe`](Self::observe) will find the flow.
+    /// Looks where the flow most likely is, and asks for the memory in which [`observe`](Self::observe) will find it.
     #[inline]
-    pub fn approach(&self, lookup: &Lookup) {
+    pub fn approach(&self, lookup: &mut Lookup) {
         if let Some(place) = self.index.guess(lookup.hash) {
+            lookup.guess = place;
             self.places.prefetch_line(place);
         }
     }
@@ -241,17 +248,27 @@ impl FlowTable {
         }
     }
 
-    /// Ends every flow there is. The table is as new afterwards.
-    pub fn finish(&mut self, now: Timestamp) {
-        for place in 0..self.places.len() {
-            if self.places.rests[place].life() == Life::Live {
-                self.end(place, self.places.hash_of(place), End::Shutdown, now);
+    /// Ends the flows there are, some at a time so that what is told of them need not all be held at once: false when there are no more. The
+    /// table is as new then; in between it is good for nothing else.
+    #[must_use = "until it is false there are more"]
+    pub fn finish(&mut self, now: Timestamp) -> bool {
+        let from = self.finished;
+        if from == self.places.len() {
+            (self.index, self.wheel, self.finished) = (Index::new(), Wheel::new(), 0);
+            return false;
+        }
+        self.finished = self.places.len().min(from.saturating_add(AT_ONCE));
+        for place in from..self.finished {
+            let life = self.places.rests[place].life();
+            if life == Life::Live {
+                // They go out of the index all together, above.
+                self.leave(place, End::Shutdown, now);
             }
-            if self.places.rests[place].life() == Life::Dead {
+            if life != Life::Free {
                 self.places.give_back(place);
             }
         }
-        self.wheel = Wheel::new();
+        true
     }
 
     /// Takes the flows that have ended.
@@ -266,6 +283,9 @@ impl FlowTable {
 
     #[inline]
     fn place_of(&self, lookup: &Lookup) -> Option<u32> {
+        if self.places.is_still_of(lookup.guess, lookup) {
+            return Some(lookup.guess);
+        }
         self.index.find(lookup.hash, |place| self.places.is_of(place, lookup))
     }
 
@@ -309,7 +329,7 @@ impl FlowTable {
         }
         self.counters.flows += 1;
         let state = state_of(packet);
-        let deadline = seen.at.after(self.timeouts[state as usize]);
+        let deadline = self.deadline_of(seen.at, state);
         let line = |addresses| {
             let mut line = Line::new(addresses, lookup.key.ports, state, initiator_is_upper(lookup, packet));
             line.last = seen.at;
@@ -375,7 +395,12 @@ impl FlowTable {
     #[inline]
     fn deadline(&self, place: u32) -> Timestamp {
         let line = &self.places.lines[place];
-        line.last.after(self.timeouts[line.state() as usize])
+        self.deadline_of(line.last, line.state())
+    }
+
+    #[inline]
+    fn deadline_of(&self, last: Timestamp, state: State) -> Timestamp {
+        Timestamp::from_nanos(last.nanos().saturating_add(self.timeouts[state as usize]))
     }
 
     /// Ends a flow that was silent for too long, at its deadline.
@@ -387,6 +412,10 @@ impl FlowTable {
     /// Takes a flow out of the index. Its place is given back when its slot in the wheel comes due, since it hangs there until then.
     fn end(&mut self, place: u32, hash: u64, end: End, at: Timestamp) {
         self.index.remove(hash, place);
+        self.leave(place, end, at);
+    }
+
+    fn leave(&mut self, place: u32, end: End, at: Timestamp) {
         let (key, line, rest) = self.places.leave(place);
         let last_frame = line.last_frame(self.now);
         let last_number = self.numbers.of(last_frame);

@@ -15,7 +15,7 @@ use pithead_flow::{
     Sighting, Timeouts, Watch, WatchLimits, owner,
 };
 use pithead_wire::{
-    self as wire, Checksums, Decoded, Discard, Flags, Fragment, Packet, Timestamp, Transport,
+    self as wire, Checksums, Decoded, Discard, Flags, Fragment, LinkType, Packet, Timestamp, Transport,
 };
 
 use crate::report::Report;
@@ -25,6 +25,19 @@ use crate::report::Report;
 const AHEAD: usize = 32;
 /// How many fragmented datagrams may lie in each other.
 const NESTED: u8 = 3;
+
+/// Whose of several workers' a frame is, told without what came before it; `None`: all of them have to look.
+pub(crate) fn taker(frame: &Frame<'_>, checksums: Checksums, workers: usize) -> Option<u16> {
+    let (source, destination) = match wire::plain_pair(frame.link, frame.bytes) {
+        Some(pair) => pair,
+        None => match wire::decode(frame.link, frame.bytes, checksums) {
+            Ok(Decoded::Packet(packet)) => (packet.source, packet.destination),
+            Ok(Decoded::Fragment(_)) => return None,
+            Err(_) => return Some(0),
+        },
+    };
+    u16::try_from(owner(source, destination, workers)).ok()
+}
 
 /// How a pipeline is to work. Shared by all of them.
 #[derive(Clone, Debug)]
@@ -108,32 +121,40 @@ impl Pipeline {
     ///
     /// Each is read first, and the memory asked for that its flow will be looked for in; by the time its turn comes it is there.
     pub fn on_frames<'a>(&mut self, mut frames: impl Iterator<Item = Frame<'a>>) {
-        let mut ahead = [const { None }; AHEAD];
+        let mut ahead = [const { Read::NOTHING }; AHEAD];
         loop {
             let mut count = 0;
             for (place, frame) in ahead.iter_mut().zip(&mut frames) {
-                *place = Some(self.read(frame));
+                self.read(frame, place);
                 count += 1;
             }
-            let Some(read) = ahead.get(..count).filter(|read| !read.is_empty()) else { return };
-            for lookup in read.iter().flatten().filter_map(|read| read.lookup.as_ref()) {
+            let read = &mut ahead[..count];
+            if read.is_empty() {
+                return;
+            }
+            for lookup in read.iter_mut().filter_map(|read| read.lookup.as_mut()) {
                 self.flows.approach(lookup);
             }
-            read.iter().flatten().for_each(|read| self.on_read(read));
+            read.iter().for_each(|read| self.on_read(read));
         }
     }
 
-    /// Reads a frame, as far as that does not depend on those before it.
-    #[inline]
-    fn read<'a>(&self, frame: Frame<'a>) -> Read<'a> {
-        let decoded = wire::decode(frame.link, frame.bytes, self.settings.checksums);
-        let lookup = match &decoded {
-            Ok(Decoded::Packet(packet)) if self.is_mine(packet.source, packet.destination) => {
-                self.flows.lookup(packet)
-            }
-            _ => None,
-        };
-        Read { frame, decoded, lookup }
+    /// Reads a frame, as far as that does not depend on those before it. What comes of it is written where it will be looked for: it is
+    /// some cache lines long.
+    #[inline(always)]
+    fn read<'a>(&self, frame: Frame<'a>, to: &mut Read<'a>) {
+        to.frame = frame;
+        to.is_others = frame.taker.is_some_and(|taker| usize::from(taker) != self.me);
+        to.lookup = None;
+        if to.is_others {
+            return;
+        }
+        wire::decode_into(&mut to.decoded, frame.link, frame.bytes, self.settings.checksums);
+        if let Ok(Decoded::Packet(packet)) = &to.decoded
+            && self.is_mine(packet.source, packet.destination)
+        {
+            to.lookup = self.flows.lookup(packet);
+        }
     }
 
     #[inline]
@@ -143,6 +164,9 @@ impl Pipeline {
         if moved != Moved::Within {
             self.flows.tick(moved, &self.clock);
             self.take_ended();
+        }
+        if read.is_others {
+            return;
         }
         match (&read.decoded, &read.lookup) {
             (Ok(Decoded::Packet(packet)), Some(lookup)) => {
@@ -156,8 +180,8 @@ impl Pipeline {
                 }
             }
             (Ok(Decoded::Fragment(fragment)), _) => self.on_fragment(fragment, frame),
-            // A frame without addresses belongs to the first.
-            (Err(reason), _) if self.me == 0 => self.count(frame, Some(*reason)),
+            // Of frames that nobody has dealt out, one without addresses is the first's.
+            (Err(reason), _) if self.me == 0 || frame.taker.is_some() => self.count(frame, Some(*reason)),
             (Err(_), _) => {}
         }
     }
@@ -174,8 +198,9 @@ impl Pipeline {
 
     /// Ends all flows: no more frames will come.
     pub fn finish(&mut self) {
-        self.flows.finish(self.clock.now());
-        self.take_ended();
+        while self.flows.finish(self.clock.now()) {
+            self.take_ended();
+        }
     }
 
     /// Moves time on where no frame does: a link may be silent.
@@ -319,11 +344,16 @@ impl Pipeline {
         }
     }
 
-    /// Says what there is to say of flows that have ended.
+    /// Says what there is to say of flows that have ended, if any have.
+    #[inline]
     fn take_ended(&mut self) {
-        if !self.flows.has_ended() {
-            return;
+        if self.flows.has_ended() {
+            self.tell_ended();
         }
+    }
+
+    #[inline(never)]
+    fn tell_ended(&mut self) {
         let Self { flows, detector, watch, report, settings, .. } = self;
         for mut ended in flows.ended() {
             report.counters.flows_ended += 1;
@@ -383,9 +413,29 @@ fn show(
 /// A frame that has been read.
 struct Read<'a> {
     frame: Frame<'a>,
+    /// Whether it is known to be another worker's: of these only the time is looked at.
+    is_others: bool,
     decoded: Result<Decoded<'a>, Discard>,
     /// Where its flow is looked for, if it is ours and has one.
     lookup: Option<Lookup>,
+}
+
+impl Read<'_> {
+    const NOTHING: Self = Self {
+        frame: Frame {
+            bytes: &[],
+            wire_len: 0,
+            at: Timestamp::from_nanos(0),
+            link: LinkType::ETHERNET,
+            interface: 0,
+            number: 0,
+            sequence: 0,
+            taker: None,
+        },
+        is_others: false,
+        decoded: Err(Discard::NotIp),
+        lookup: None,
+    };
 }
 
 /// What became of a fragment.

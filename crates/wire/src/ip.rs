@@ -3,6 +3,7 @@
 //! What the headers say about lengths wins over what the link brought: padding and trailers are cut off, and a frame that
 //! the capture cut short keeps its true length beside its bytes. Options are skipped, extension headers are in `extension`.
 
+use crate::ethernet::ethertype;
 use crate::trail::{Outcome, Trail, inner_or_outer};
 use crate::{Checksums, Decoded, Discard, Fragment, Packet, Transport, checksum, gre, mpls};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -93,6 +94,39 @@ pub(crate) fn straight_ipv4(bytes: &[u8], trail: Trail) -> Outcome<'_> {
     }
     let id = u32::from(u16::from_be_bytes([header[4], header[5]]));
     datagram().fragment(header[9], id, fragmentation & 0x1fff, fragmentation & 0x2000 != 0)
+}
+
+/// A whole IPv4 datagram that says how long it is, right behind an Ethernet header: what most frames hold.
+pub(crate) struct Plain<'a> {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) protocol: u8,
+    pub(crate) payload: &'a [u8],
+    pub(crate) payload_len: usize,
+}
+
+impl<'a> Plain<'a> {
+    #[inline(always)]
+    pub(crate) fn of(frame: &'a [u8]) -> Option<Self> {
+        let (ethernet, bytes) = frame.split_first_chunk::<14>()?;
+        if [ethernet[12], ethernet[13]] != ethertype::IPV4.to_be_bytes() {
+            return None;
+        }
+        let (header, header_len) = split_ipv4(bytes).ok()?;
+        let total_len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        let fragmentation = u16::from_be_bytes([header[6], header[7]]);
+        if total_len == 0 || fragmentation & 0x3fff != 0 {
+            return None;
+        }
+        let (payload, payload_len) = body(bytes, header_len, total_len).ok()?;
+        Some(Self {
+            source: Ipv4Addr::new(header[12], header[13], header[14], header[15]),
+            destination: Ipv4Addr::new(header[16], header[17], header[18], header[19]),
+            protocol: header[9],
+            payload,
+            payload_len,
+        })
+    }
 }
 
 /// The fixed part of an IPv4 header, and how long it is with its options.

@@ -25,7 +25,7 @@ mod time;
 mod trail;
 mod transport;
 
-pub use decode::{Checksums, decode, decode_datagram};
+pub use decode::{Checksums, decode, decode_datagram, decode_into, plain_pair};
 pub use discard::Discard;
 pub use link::LinkType;
 pub use packet::{Decoded, Flags, Fragment, Packet, Tags, Tcp, Transport, Udp};

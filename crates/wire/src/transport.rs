@@ -8,29 +8,54 @@ use crate::overlay::Overlay;
 use crate::trail::{Outcome, inner_or_outer};
 use crate::{Checksums, Decoded, Discard, Flags, Tcp, Transport, Udp, checksum};
 
-impl<'a> Datagram<'a> {
-    /// Decodes a TCP segment.
+impl<'a> Tcp<'a> {
+    /// The segment in what a datagram holds, of so many bytes on the wire.
     #[inline(always)]
-    pub(crate) fn tcp(self) -> Outcome<'a> {
-        let Some(header) = self.payload.first_chunk::<20>() else {
-            return Err(Discard::BadTransport);
-        };
+    pub(crate) fn of(bytes: &'a [u8], wire_len: usize) -> Option<Self> {
+        let header = bytes.first_chunk::<20>()?;
         let header_len = usize::from(header[12] >> 4) * 4;
-        if header_len < 20 || header_len > self.payload_len {
-            return Err(Discard::BadTransport);
+        if header_len < 20 || header_len > wire_len {
+            return None;
         }
-        if self.is_corrupt(protocol::TCP, self.payload_len) {
-            return Err(Discard::BadChecksum);
-        }
-        Ok(Decoded::Packet(self.packet(Transport::Tcp(Tcp {
+        Some(Self {
             source_port: u16::from_be_bytes([header[0], header[1]]),
             destination_port: u16::from_be_bytes([header[2], header[3]]),
             sequence: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
             acknowledgment: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
             flags: Flags(header[13]),
-            payload: self.payload.get(header_len..).unwrap_or_default(),
-            payload_len: self.payload_len - header_len,
-        }))))
+            payload: bytes.get(header_len..).unwrap_or_default(),
+            payload_len: wire_len - header_len,
+        })
+    }
+}
+
+impl<'a> Udp<'a> {
+    /// The same for a datagram that says how long it is, and is no tunnel's by its ports.
+    #[inline(always)]
+    pub(crate) fn of(bytes: &'a [u8], wire_len: usize) -> Option<Self> {
+        let header = bytes.first_chunk::<8>()?;
+        let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+        let source_port = u16::from_be_bytes([header[0], header[1]]);
+        let destination_port = u16::from_be_bytes([header[2], header[3]]);
+        if !(8..=wire_len).contains(&length) || Overlay::on_ports(source_port, destination_port).is_some() {
+            return None;
+        }
+        let payload = bytes.get(8..length.min(bytes.len())).unwrap_or_default();
+        Some(Self { source_port, destination_port, payload, payload_len: length - 8 })
+    }
+}
+
+impl<'a> Datagram<'a> {
+    /// Decodes a TCP segment.
+    #[inline(always)]
+    pub(crate) fn tcp(self) -> Outcome<'a> {
+        let Some(tcp) = Tcp::of(self.payload, self.payload_len) else {
+            return Err(Discard::BadTransport);
+        };
+        if self.is_corrupt(protocol::TCP, self.payload_len) {
+            return Err(Discard::BadChecksum);
+        }
+        Ok(Decoded::Packet(self.packet(Transport::Tcp(tcp))))
     }
 
     /// Decodes a UDP datagram, or what is inside where it is a tunnel.

@@ -1,6 +1,9 @@
 //! What holds for any bytes at all: no panic, and nothing handed out that is not in the frame.
 
-use pithead_wire::{Checksums, Decoded, LinkType, MAX_LAYERS, Tags, Transport, decode, decode_datagram};
+use pithead_wire::{
+    Checksums, Decoded, Discard, LinkType, MAX_LAYERS, Tags, Transport, decode, decode_datagram, decode_into,
+    plain_pair,
+};
 use proptest::prelude::*;
 use std::net::IpAddr;
 
@@ -32,8 +35,15 @@ fn sound(bytes: &[u8], decoded: &Decoded<'_>) {
 fn try_all(bytes: &[u8]) {
     for checksums in [Checksums::Ignore, Checksums::Verify] {
         for link in LINKS {
-            if let Ok(decoded) = decode(LinkType(link), bytes, checksums) {
+            let mut placed = Err(Discard::TooDeep);
+            decode_into(&mut placed, LinkType(link), bytes, checksums);
+            assert_eq!(placed, decode(LinkType(link), bytes, checksums));
+            if let Ok(decoded) = placed {
                 sound(bytes, &decoded);
+                if let Some(pair) = plain_pair(LinkType(link), bytes) {
+                    let Decoded::Packet(packet) = decoded else { panic!("{decoded:?} is no plain packet") };
+                    assert_eq!((packet.source, packet.destination), pair);
+                }
             }
         }
     }

@@ -18,6 +18,7 @@ impl Order {
     }
 
     /// The number in four bytes at `at`.
+    #[inline(always)]
     pub(super) fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
         let bytes = *bytes.get(at..)?.first_chunk()?;
         Some(match self {

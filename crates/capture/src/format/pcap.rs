@@ -74,9 +74,18 @@ impl Pcap {
                 None => return Ok(Stop::Short(FILE_HEADER)),
             },
         };
+        // So that the order is not asked for at each number.
+        match self.order {
+            Order::Little => self.records(Order::Little, header, walk),
+            Order::Big => self.records(Order::Big, header, walk),
+        }
+    }
+
+    #[inline(always)]
+    fn records(&self, order: Order, header: Header, walk: &mut Walk<'_>) -> Result<Stop, Fault> {
         while !walk.is_full() {
             let rest = walk.rest();
-            let Some(record) = self.record(rest, header.minor) else {
+            let Some(record) = self.record(order, rest, header.minor) else {
                 return Ok(Stop::Short(self.record_header));
             };
             if record.len as usize > MAX_FRAME {
@@ -103,7 +112,7 @@ impl Pcap {
         if rest.is_empty() {
             return None;
         }
-        Some(match self.record(rest, header.minor) {
+        Some(match self.record(self.order, rest, header.minor) {
             None => format!("cut short: {have} of {record_header} bytes of the header of frame {number}"),
             Some(Record { len, .. }) => {
                 format!("cut short: {} of {len} bytes of frame {number}", have.saturating_sub(record_header))
@@ -134,15 +143,14 @@ impl Pcap {
     }
 
     /// Reads a record's header; `None` where it is not all there.
-    #[inline]
-    fn record(&self, rest: &[u8], minor: u16) -> Option<Record> {
+    #[inline(always)]
+    fn record(&self, order: Order, rest: &[u8], minor: u16) -> Option<Record> {
         if rest.len() < self.record_header {
             return None;
         }
         let head = rest.first_chunk::<RECORD_HEADER>()?;
-        let seconds = self.order.u32(head, 0)?;
-        let fraction = self.order.u32(head, 4)?;
-        let (mut len, mut wire_len) = (self.order.u32(head, 8)?, self.order.u32(head, 12)?);
+        let [seconds, fraction] = [order.u32(head, 0)?, order.u32(head, 4)?];
+        let (mut len, mut wire_len) = (order.u32(head, 8)?, order.u32(head, 12)?);
         if minor < SWAPPED_BEFORE || (minor == SWAPPED_BEFORE && len > wire_len) {
             (len, wire_len) = (wire_len, len);
         }
@@ -181,7 +189,8 @@ mod tests {
         let mut head = [0; 16];
         head[11] = 90;
         head[15] = 60;
-        let lengths = |minor| pcap.record(&head, minor).map(|record| (record.len, record.wire_len));
+        let lengths =
+            |minor| pcap.record(Order::Big, &head, minor).map(|record| (record.len, record.wire_len));
         assert_eq!(lengths(2), Some((60, 90)));
         assert_eq!(lengths(3), Some((60, 90)));
         assert_eq!(lengths(4), Some((90, 60)));
@@ -190,7 +199,7 @@ mod tests {
     #[test]
     fn the_last_second_of_32_bits_fits() {
         let pcap = Pcap::sniff(*b"\xa1\xb2\xc3\xd4").unwrap();
-        let record = pcap.record(&[0xff; 16], 4).unwrap();
+        let record = pcap.record(Order::Big, &[0xff; 16], 4).unwrap();
         assert_eq!(record.at.nanos(), 4_294_967_295_000_000_000 + 4_294_967_295_000);
     }
 }

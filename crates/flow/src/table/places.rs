@@ -14,7 +14,12 @@ pub struct Lookup {
     pub(super) hash: u64,
     /// Whether the packet's source is the upper end.
     pub(super) swapped: bool,
+    /// Where the flow most likely is, once that has been looked up.
+    pub(super) guess: u32,
 }
+
+/// No place.
+pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// Places of flows.
 #[derive(Debug)]
@@ -42,10 +47,10 @@ impl Places {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn lookup(&self, packet: &Packet<'_>) -> Option<Lookup> {
         let (key, swapped) = Key::of(packet, self.tags)?;
-        Some(Lookup { hash: key.hash(&self.hasher), key, swapped })
+        Some(Lookup { hash: key.hash(&self.hasher), key, swapped, guess: NOWHERE })
     }
 
     /// How many places there are, taken or not.
@@ -59,18 +64,27 @@ impl Places {
     }
 
     /// Whether the flow at a place is the one looked for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_of(&self, place: u32, lookup: &Lookup) -> bool {
         let (line, key) = (&self.lines[place], &lookup.key);
         let same_pair = match key.pair {
             Pair::V4(pair) => line.is_between(key.ports, key.udp, false) && line.addresses == pair,
             Pair::V6(pair) => {
-                line.is_between(key.ports, key.udp, true)
-                    && line.addresses[1] == part_of(lookup.hash)
-                    && self.pairs[line.addresses[0]] == pair
+                line.is_between(key.ports, key.udp, true) && self.is_pair(line, lookup.hash, pair)
             }
         };
         same_pair && (!self.tags.any() || self.network_of(place) == key.network)
+    }
+
+    #[inline(never)]
+    fn is_pair(&self, line: &Line, hash: u64, pair: [u128; 2]) -> bool {
+        line.addresses[1] == part_of(hash) && self.pairs[line.addresses[0]] == pair
+    }
+
+    /// The same for a place that was looked up a while ago, and whose flow may have ended since: a live one has packets.
+    #[inline(always)]
+    pub(super) fn is_still_of(&self, place: u32, lookup: &Lookup) -> bool {
+        place != NOWHERE && self.lines[place].has_packets() && self.is_of(place, lookup)
     }
 
     /// The hash of the flow at a place.
@@ -127,6 +141,7 @@ impl Places {
         if line.is_v6() {
             self.free_pairs.push(line.addresses[0]);
         }
+        self.lines[place].forget_packets();
         self.rests[place].set_life(Life::Dead);
         (key, line, rest)
     }

@@ -55,12 +55,21 @@ impl Bench {
         let at = Timestamp::new(seconds, 0);
         let seen =
             Sighting { at, sequence: self.sequence, number: self.sequence, interface: 0, wire_len: 60 };
-        let lookup = self.table.lookup(packet).expect("TCP");
-        self.table.approach(&lookup);
+        let mut lookup = self.table.lookup(packet).expect("TCP");
+        self.table.approach(&mut lookup);
         let observed = self.table.observe(&lookup, packet, seen, &self.clock);
         let observed = observed.map(|observed| (observed.is_new, observed.direction));
         ended.extend(self.table.ended().map(|ended| told(&ended)));
         (ended, observed)
+    }
+
+    fn finish(&mut self, seconds: i64) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        while self.table.finish(Timestamp::new(seconds, 0)) {
+            ended.extend(self.table.ended());
+        }
+        assert!(self.table.is_empty());
+        ended
     }
 }
 
@@ -132,8 +141,42 @@ fn an_older_capture_after_a_newer_one_ends_what_was_over() {
     }
     assert!(ended.is_empty(), "the first flow is not over in either time: {ended:?}");
     assert_eq!(bench.table.len(), 2);
-    bench.table.finish(Timestamp::new(600, 0));
-    assert_eq!(bench.table.ended().count(), 2);
+    assert_eq!(bench.finish(600).len(), 2);
+}
+
+#[test]
+fn all_end_a_part_at_a_time_and_the_table_is_as_new() {
+    let mut bench = Bench::new(10_000);
+    let count = AT_ONCE as usize * 2 + 5;
+    for round in 0..2 {
+        for n in 0..count {
+            bench.frame(round, &tcp(&format!("10.1.{}.{}:9", n / 250, n % 250), B, ACK, 1));
+        }
+        assert_eq!((bench.table.len(), bench.table.places.len() as usize), (count, count));
+        assert!(bench.table.finish(Timestamp::new(round, 0)));
+        let first = bench.table.ended().count();
+        assert!((1..count).contains(&first));
+        assert_eq!(first + bench.finish(round).len(), count);
+    }
+}
+
+#[test]
+fn a_flow_that_ended_since_it_was_looked_up_counts_no_more() {
+    for v6 in [false, true] {
+        let mut bench = Bench::new(10);
+        let (a, b) = if v6 { ("[2001:db8::1]:4000", "[2001:db8::2]:3333") } else { (A, B) };
+        let packet = tcp(a, b, ACK, 1);
+        bench.frame(1, &packet);
+        let mut lookup = bench.table.lookup(&packet).expect("TCP");
+        bench.table.approach(&mut lookup);
+        assert_eq!(lookup.guess, 0);
+        assert_eq!(bench.pass(1_000), [(1, End::Timeout, 601)]);
+        let at = Timestamp::new(1_000, 0);
+        let seen = Sighting { at, sequence: 2, number: 2, interface: 0, wire_len: 60 };
+        let observed = bench.table.observe(&lookup, &packet, seen, &bench.clock).expect("room");
+        assert!(observed.is_new);
+        assert_eq!(bench.table.at(observed.place, &lookup).packets(), [1, 0]);
+    }
 }
 
 #[test]
@@ -191,8 +234,7 @@ fn both_versions_of_ip_and_both_protocols_are_kept_apart() {
         }
     }
     assert_eq!(bench.table.len(), flows);
-    bench.table.finish(Timestamp::new(9, 0));
-    let sources: Vec<_> = bench.table.ended().map(|mut ended| ended.flow().source().to_string()).collect();
+    let sources: Vec<_> = bench.finish(9).iter_mut().map(|ended| ended.flow().source().to_string()).collect();
     assert!(sources.iter().all(|source| ends.contains(&source.as_str())), "{sources:?}");
 }
 
@@ -209,8 +251,7 @@ fn tags_tell_flows_apart_only_if_asked() {
             bench.frame(1, &packet(id));
         }
         assert_eq!(bench.table.len(), flows);
-        bench.table.finish(Timestamp::new(2, 0));
-        let mut ids: Vec<u64> = bench.table.ended().map(|mut ended| ended.flow().id()).collect();
+        let mut ids: Vec<u64> = bench.finish(2).iter_mut().map(|ended| ended.flow().id()).collect();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), flows, "each has an id of its own");

@@ -57,7 +57,7 @@ impl Tap {
     }
 
     fn end(&mut self) -> Option<Shape> {
-        self.flows.finish(self.clock.now());
+        assert!(self.flows.finish(self.clock.now()), "it is followed");
         let mut ended: Vec<_> = self.flows.ended().collect();
         self.watch.finish(&ended.first_mut()?.flow())
     }

@@ -43,7 +43,13 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     let mut eve = args.eve.as_deref().map(open).transpose()?;
 
     let bar = progress(args);
-    let mut show = |done: u64, total: Option<u64>| advance(&bar, done, total);
+    let shown = !bar.is_hidden();
+    let mut show = |done: u64, total: Option<u64>| {
+        // Told of each batch, and each time it would take a lock.
+        if shown {
+            advance(&bar, done, total);
+        }
+    };
     let (mut summary, mut lines) = (Summary::default(), Lines::default());
     let failure: Cell<Option<SinkError>> = Cell::new(None);
     let mut go_on = true;

@@ -145,10 +145,11 @@ impl Line {
     }
 
     fn end(mut self) -> Option<Vec<Mining>> {
-        self.flows.finish(Self::AT);
-        for mut ended in self.flows.ended() {
-            assert_eq!(ended.end, End::Shutdown);
-            self.detector.finish(&mut ended, pithead_detect::Tell::All, &mut self.events);
+        while self.flows.finish(Self::AT) {
+            for mut ended in self.flows.ended() {
+                assert_eq!(ended.end, End::Shutdown);
+                self.detector.finish(&mut ended, pithead_detect::Tell::All, &mut self.events);
+            }
         }
         let minings = self.events.into_iter().filter_map(|event| match event.body {
             Body::Alert(mining) => Some(*mining),
