@@ -11,6 +11,8 @@ use std::{marker::PhantomData, ptr::NonNull, slice};
 
 use pithead_wire::{LinkType, Timestamp};
 
+use crate::map::Mapped;
+
 /// One frame of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
@@ -28,6 +30,8 @@ pub struct Frame<'a> {
     pub number: u64,
     /// Its number over all that the source has lent, counted from 1.
     pub sequence: u64,
+    /// Which of several receivers is to take it, counted from 0; `None` where that has not been decided.
+    pub taker: Option<u16>,
 }
 
 /// Where one frame of a batch lies.
@@ -62,6 +66,9 @@ impl Slot {
 pub struct Batch<'a> {
     base: NonNull<u8>,
     slots: &'a [Slot],
+    /// One for each slot, or none at all.
+    takers: &'a [Option<u16>],
+    map: Option<&'a Mapped>,
     file: usize,
     first_number: u64,
     first_sequence: u64,
@@ -104,8 +111,32 @@ impl<'a> Batch<'a> {
         first_sequence: u64,
     ) -> Option<Self> {
         let inside = slots.iter().all(|slot| slot.lies_in(region_bytes));
-        let (now, region) = (None, PhantomData);
-        inside.then_some(Self { base, slots, file, first_number, first_sequence, now, region })
+        let (takers, map, now, region) = (&[][..], None, None, PhantomData);
+        inside.then_some(Self { base, slots, takers, map, file, first_number, first_sequence, now, region })
+    }
+
+    /// The same in a mapped file, if it is in one.
+    #[must_use]
+    pub(crate) const fn in_map(mut self, map: Option<&'a Mapped>) -> Self {
+        self.map = map;
+        self
+    }
+
+    /// The mapped file in which its frames lie.
+    pub(crate) const fn map(&self) -> Option<&'a Mapped> {
+        self.map
+    }
+
+    /// Where its frames lie.
+    pub(crate) const fn slots(&self) -> &'a [Slot] {
+        self.slots
+    }
+
+    /// The same, with who is to take each frame.
+    #[must_use]
+    pub(crate) const fn with_takers(mut self, takers: &'a [Option<u16>]) -> Self {
+        self.takers = takers;
+        self
     }
 
     /// The same, lent at `now` by the clock of the machine.
@@ -162,6 +193,7 @@ impl<'a> Batch<'a> {
             interface: slot.interface,
             number: self.first_number + index as u64,
             sequence: self.first_sequence + index as u64,
+            taker: self.takers.get(index).copied().flatten(),
         }
     }
 }

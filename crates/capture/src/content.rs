@@ -2,11 +2,9 @@
 
 use std::{fs::File, io, io::Read, path::Path};
 
-use memmap2::Mmap;
-
 use crate::{
     format::Fault,
-    map,
+    map::{self, Mapped},
     stream::{Packing, Stream},
 };
 
@@ -16,7 +14,7 @@ const STANDARD_INPUT: &str = "-";
 /// Where the bytes of a file are.
 pub(crate) enum Content {
     /// All of them, in memory that the kernel fills as it is touched.
-    Mapped(Mmap),
+    Mapped(Mapped),
     /// The part that is being walked.
     Streamed(Stream),
 }
@@ -43,6 +41,14 @@ impl Content {
         match self {
             Self::Mapped(map) => map,
             Self::Streamed(stream) => stream.region(),
+        }
+    }
+
+    /// The same, where it is the file itself.
+    pub(crate) const fn map(&self) -> Option<&Mapped> {
+        match self {
+            Self::Mapped(map) => Some(map),
+            Self::Streamed(_) => None,
         }
     }
 

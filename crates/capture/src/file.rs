@@ -144,7 +144,8 @@ impl PacketSource for FileSource {
         let (number, sequence) = (reading.frames() - frames + 1, self.lent + 1);
         self.lent += frames;
         let batch = Batch::new(reading.region(), &self.slots, self.file, number, sequence);
-        Ok(Some(batch.expect("walkers write down only what lies in the region")))
+        let batch = batch.expect("walkers write down only what lies in the region");
+        Ok(Some(batch.in_map(reading.map())))
     }
 
     fn interfaces(&self) -> &[Interface] {

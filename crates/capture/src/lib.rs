@@ -8,8 +8,8 @@
 //!                           └─────▶ Walker  (pcap or pcapng: finds frames in a region, copies none)
 //! ```
 //!
-//! Plain files are mapped and every worker walks them by itself; what can be read only once (standard input, gzip, zstd)
-//! is read by one thread and shared out by [`Fanout`]. [`open`] picks. Live links are opened by `xdp::open`.
+//! One worker walks plain files, which are mapped, by itself. For several, and where reading may wait (standard input), a thread of its own
+//! finds the frames and shares them out: [`Fanout`]. [`open`] picks. Live links are opened by `xdp::open`.
 #![deny(unsafe_code)]
 
 mod batch;
@@ -39,5 +39,5 @@ pub use file::{BATCH_FRAMES, FileSource};
 pub use format::{MAX_BLOCK, MAX_FRAME};
 pub use interface::{Interface, MAX_INTERFACES};
 pub use memory::MemorySource;
-pub use source::{PacketSource, open};
+pub use source::{Deal, PacketSource, open};
 pub use stop::Stop;

@@ -48,7 +48,16 @@ impl MemorySource {
     pub fn push(&mut self, bytes: &[u8], at: Timestamp) {
         let wire_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let link = LinkType::ETHERNET;
-        self.push_frame(Frame { bytes, wire_len, at, link, interface: 0, number: 0, sequence: 0 });
+        self.push_frame(Frame {
+            bytes,
+            wire_len,
+            at,
+            link,
+            interface: 0,
+            number: 0,
+            sequence: 0,
+            taker: None,
+        });
     }
 
     /// Adds a frame to the file begun last. Its number and sequence are counted anew.

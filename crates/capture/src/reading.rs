@@ -6,6 +6,7 @@ use crate::{
     Error, Interface, Place, Slot,
     content::Content,
     format::{Fault, Limits, MAGIC_BYTES, Stop, Walk, Walker},
+    map::Mapped,
 };
 
 /// How many of a file's first bytes are shown when they mean nothing.
@@ -76,6 +77,11 @@ impl Reading {
     /// The memory in which the frames lie that were found last.
     pub(crate) fn region(&self) -> &[u8] {
         self.content.region()
+    }
+
+    /// That memory, where it is the file itself.
+    pub(crate) const fn map(&self) -> Option<&Mapped> {
+        self.content.map()
     }
 
     /// Frames found so far.

@@ -1,8 +1,8 @@
 //! The promise that all sources share, and the choice of one for a list of files.
 
-use std::{fs::File, io::Read, path::Path, path::PathBuf};
+use std::path::PathBuf;
 
-use crate::{Batch, Error, Fanout, FileSource, Interface, Stop, content, stream::Packing};
+use crate::{Batch, Error, Fanout, FileSource, Frame, Interface, Stop, content};
 
 /// A place frames come from.
 pub trait PacketSource: Send {
@@ -46,10 +46,14 @@ impl<S: PacketSource + ?Sized> PacketSource for Box<S> {
     }
 }
 
-/// Opens the files at `paths` as one stream in the order given, once for each of `receivers`; `-` is standard input.
+/// Who is to take a frame, of several receivers that are lent it, counted from 0; `None`: each must look for itself.
+pub type Deal = dyn FnMut(&Frame<'_>) -> Option<u16> + Send;
+
+/// Opens the files at `paths` as one stream in the order given, for each of `receivers`; `-` is standard input.
 ///
-/// Every receiver is lent every frame, with the same numbers, and meets the same errors at the same places. Each should be
-/// drained by a thread of its own: where the files can be read only once, a receiver that rests makes the others wait.
+/// Every receiver is lent every frame, with the same numbers, and meets the same errors at the same places. Where there are several, one thread
+/// finds the frames for all, and asks `deal` whose each is; it is told in [`Frame::taker`]. Each receiver should be drained by a thread of
+/// its own: one that rests makes the others wait.
 ///
 /// Where `stop` asks for it, all of them end before the files do, behind the same frame, also while there is nothing to read.
 ///
@@ -59,33 +63,13 @@ pub fn open(
     receivers: usize,
     batch_frames: usize,
     stop: &Stop,
+    deal: Box<Deal>,
 ) -> Result<Vec<Box<dyn PacketSource>>, Error> {
+    let source = FileSource::open(paths)?;
     // Reading from a pipe may wait for ever, and a thread that waits hears of no stop, so even one receiver leaves that to another thread.
-    let alone = receivers <= 1 && paths.iter().all(|path| content::is_regular(path));
-    if alone || paths.iter().all(|path| can_be_read_again(path)) {
-        return (0..receivers).map(|_| boxed(paths, batch_frames, stop)).collect();
+    if receivers <= 1 && paths.iter().all(|path| content::is_regular(path)) {
+        return Ok(vec![Box::new(source.with_batch_frames(batch_frames).with_stop(stop.clone()))]);
     }
-    let source = FileSource::open(paths)?.with_chunks();
-    let branches = Fanout::start(source, receivers, batch_frames, stop)?;
+    let branches = Fanout::start(source.with_chunks(), receivers, batch_frames, stop, deal)?;
     Ok(branches.into_iter().map(|branch| Box::new(branch) as Box<dyn PacketSource>).collect())
-}
-
-fn boxed(paths: &[PathBuf], batch_frames: usize, stop: &Stop) -> Result<Box<dyn PacketSource>, Error> {
-    Ok(Box::new(FileSource::open(paths)?.with_batch_frames(batch_frames).with_stop(stop.clone())))
-}
-
-/// Whether each worker may read this file for itself: a plain capture, whose pages the kernel keeps once for all.
-///
-/// A packed file could be unpacked by each as well, but unpacking costs more than all that is done with the frames.
-fn can_be_read_again(path: &Path) -> bool {
-    // Looked at before it is opened: opening a FIFO waits for its writer, and reading from one takes bytes away.
-    if !content::is_regular(path) {
-        return false;
-    }
-    let mut magic = [0; 4];
-    match File::open(path).and_then(|mut file| file.read_exact(&mut magic)) {
-        Ok(()) => Packing::of(&magic) == Packing::None,
-        // Too short to be anything, or not readable: every source says so, at no cost.
-        Err(_) => true,
-    }
 }

@@ -189,7 +189,7 @@ fn the_next_file_is_read_after_each_error_and_by_each_receiver() {
     let mut paths: Vec<PathBuf> = bytes.iter().enumerate().map(named).collect();
     paths.push(folder.path(""));
     for receivers in [1, 3] {
-        let sources = open(&paths, receivers, 64, &Stop::new()).unwrap();
+        let sources = open(&paths, receivers, 64, &Stop::new(), nobodys()).unwrap();
         let collected: Vec<_> = std::thread::scope(|scope| {
             let collect =
                 |mut source: Box<dyn PacketSource>| scope.spawn(move || contract::collect(&mut source));

@@ -23,7 +23,7 @@ fn check(bytes: &[u8], expected: &pithead_capture::MemorySource) {
 
 /// One of two sources over the same files, while another thread drains the other.
 fn beside_a_drained_one(paths: &[PathBuf], size: usize) -> Box<dyn PacketSource> {
-    let mut sources = open(paths, 2, size, &Stop::new()).unwrap();
+    let mut sources = open(paths, 2, size, &Stop::new(), nobodys()).unwrap();
     let mut other = sources.pop().unwrap();
     std::thread::spawn(move || contract::collect(&mut other));
     sources.pop().unwrap()
@@ -197,7 +197,7 @@ fn several_files_are_one_stream() {
 fn receivers_of_a_stream_learn_its_interfaces() {
     let folder = Folder::new();
     let path = [folder.file("packed", &zstd(&Pcapng::new(false).file(&samples(5))))];
-    for mut source in open(&path, 2, 64, &Stop::new()).unwrap() {
+    for mut source in open(&path, 2, 64, &Stop::new(), nobodys()).unwrap() {
         contract::collect(&mut source);
         assert_eq!(source.interfaces(), [ethernet(0, Some("eth7"))]);
         let size = path[0].metadata().unwrap().len();
@@ -241,10 +241,10 @@ fn names_mean_nothing() {
 #[test]
 fn a_stop_ends_all_sources_behind_the_same_frame() {
     let folder = Folder::new();
-    let paths = [folder.file("x.pcap", &Pcap::new(false, Pcap::MICROS).file(&samples(30_000)))];
+    let paths = [folder.file("x.pcap", &Pcap::new(false, Pcap::MICROS).file(&samples(100_000)))];
     for (ahead, behind) in [(0, 0), (1, 0), (5_000, 0), (9_000, 8_500), (20_000, 300), (30_000, 0)] {
         let stop = Stop::new();
-        let mut sources = open(&paths, 2, 64, &stop).unwrap();
+        let mut sources = open(&paths, 2, 64, &stop, nobodys()).unwrap();
         let mut lent = [0, 0];
         for (source, (lent, wanted)) in sources.iter_mut().zip(lent.iter_mut().zip([ahead, behind])) {
             while *lent < wanted {
@@ -255,10 +255,7 @@ fn a_stop_ends_all_sources_behind_the_same_frame() {
         let rest = |source: &mut dyn PacketSource| contract::collect(source).0.len();
         let total = [lent[0] + rest(&mut sources[0]), lent[1] + rest(&mut sources[1])];
         assert_eq!(total[0], total[1], "{ahead} and {behind}");
-        assert!((ahead..=ahead + 8192 + 64).contains(&total[0]), "{total:?} after {ahead}");
-        assert!(
-            sources.iter().all(|source| source.files() == u64::from(ahead > 0)),
-            "opened when its turn comes"
-        );
+        // The one that is ahead has a chunk in its hands, four may wait for it, and another is in the making.
+        assert!((ahead..=ahead + 6 * 8192).contains(&total[0]), "{total:?} after {ahead}");
     }
 }

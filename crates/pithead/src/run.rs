@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 use crossbeam::channel::{Receiver, bounded};
-use pithead_capture::{PacketSource, Stop};
+use pithead_capture::{Frame, PacketSource, Stop};
 use pithead_detect::Anchors;
 use pithead_detect::pools::Pools;
 use pithead_output::{Record, StatsRecord};
 
 use crate::aggregator::Aggregator;
 use crate::config::Config;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{self, Pipeline};
 use crate::report::Report;
 use crate::worker;
 
@@ -57,7 +57,9 @@ pub(crate) fn replay(
     sink: &mut dyn FnMut(Record),
 ) -> Result<Outcome> {
     let started = Instant::now();
-    let sources = pithead_capture::open(files, workers, batch, stop)?;
+    let checksums = tools.config.settings.checksums;
+    let deal = Box::new(move |frame: &Frame<'_>| pipeline::taker(frame, checksums, workers));
+    let sources = pithead_capture::open(files, workers, batch, stop, deal)?;
     let names = files.iter().map(|file| Arc::from(file.to_string_lossy())).collect();
     let mut aggregator = Aggregator::new(&tools.config, tools.pools.clone(), names, workers);
     let settings = Arc::new(tools.config.settings.clone());
@@ -69,7 +71,7 @@ pub(crate) fn replay(
             let (sender, receiver) = bounded(WAITING);
             receivers.push(receiver);
             let pipeline = Pipeline::new(settings.clone(), &tools.anchors, tools.pools.clone(), me, workers);
-            // All workers walk the same frames, so one of them tells how far they are.
+            // All workers are lent the same frames, so one of them tells how far they are.
             let mut progress = progress.take();
             scope.spawn(move || {
                 worker::run(

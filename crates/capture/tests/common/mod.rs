@@ -3,8 +3,13 @@
 
 use std::{io::Write, path::PathBuf};
 
-use pithead_capture::{FileSource, Frame, Interface, MemorySource};
+use pithead_capture::{Deal, FileSource, Frame, Interface, MemorySource};
 use pithead_wire::{LinkType, Timestamp};
+
+/// Leaves every frame to whoever looks.
+pub fn nobodys() -> Box<Deal> {
+    Box::new(|_| None)
+}
 
 /// A frame to be written: bytes, length on the wire, nanoseconds.
 #[derive(Clone, Debug)]
@@ -40,7 +45,16 @@ pub fn memory(samples: &[Sample]) -> MemorySource {
 pub fn extend(source: &mut MemorySource, samples: &[Sample], interface: u16) {
     for Sample { bytes, wire_len, nanos } in samples {
         let (wire_len, at, link) = (*wire_len, Timestamp::from_nanos(*nanos), LinkType::ETHERNET);
-        source.push_frame(Frame { bytes, wire_len, at, link, interface, number: 0, sequence: 0 });
+        source.push_frame(Frame {
+            bytes,
+            wire_len,
+            at,
+            link,
+            interface,
+            number: 0,
+            sequence: 0,
+            taker: None,
+        });
     }
 }
 

@@ -74,7 +74,16 @@ fn source(samples: &[Sample], batch: usize) -> MemorySource {
     let mut source = MemorySource::new().with_batch_frames(batch);
     for Sample { bytes, wire_len, at, link } in samples {
         let (wire_len, at, link) = (*wire_len, *at, *link);
-        source.push_frame(Frame { bytes, wire_len, at, link, interface: 0, number: 0, sequence: 0 });
+        source.push_frame(Frame {
+            bytes,
+            wire_len,
+            at,
+            link,
+            interface: 0,
+            number: 0,
+            sequence: 0,
+            taker: None,
+        });
     }
     source
 }
