@@ -34,6 +34,12 @@ pub enum Command {
     /// Watch live links and name the miners on them
     #[cfg(target_os = "linux")]
     Tap(Box<TapArgs>),
+    /// Draw how a running tap goes: rates, losses, workers, miners
+    #[cfg(target_os = "linux")]
+    Top(ControlArgs),
+    /// Have a running tap read its pool lists anew
+    #[cfg(target_os = "linux")]
+    Reload(ReloadArgs),
     /// Replay every capture of a folder and compare with the NAME.expected.jsonl beside it
     Verify(VerifyArgs),
     /// List the mining protocols that can be recognised
@@ -130,6 +136,9 @@ pub struct ReplayArgs {
 /// Arguments of `tap`.
 #[cfg(target_os = "linux")]
 #[derive(Args, Debug)]
+#[command(
+    after_help = "SIGINT and SIGTERM end it in order. SIGUSR2 reads pool lists anew, SIGHUP does too and opens outputs anew."
+)]
 pub struct TapArgs {
     /// Interfaces to listen on, such as the two fibres of an optical tap [default: those of the configuration]
     #[arg(value_name = "IFACE")]
@@ -188,6 +197,12 @@ pub struct TapArgs {
     /// Keep so many old files of events [default: 7]
     #[arg(long, value_name = "N")]
     pub rotate_keep: Option<u32>,
+    /// Listen for questions at this unix socket: 'pithead top' and 'pithead reload' ask there
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub control: Option<PathBuf>,
+    /// Draw on this terminal how it goes: rates, losses, workers, miners
+    #[arg(long)]
+    pub live: bool,
     /// Do the driver's work in the workers instead of in interrupts
     #[arg(long)]
     pub busy_poll: bool,
@@ -203,6 +218,31 @@ pub struct TapArgs {
     /// Settings and networks.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Arguments of `top`, and of whatever else asks a running tap.
+#[cfg(target_os = "linux")]
+#[derive(Args, Debug)]
+pub struct ControlArgs {
+    /// The socket at which the tap listens: its --control, or the socket of [control] in its configuration
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, default_value = crate::control::USUAL)]
+    pub control: PathBuf,
+}
+
+/// Arguments of `reload`.
+#[cfg(target_os = "linux")]
+#[derive(Args, Debug)]
+#[command(
+    after_help = "The lists named by pool_lists in the tap's configuration are read, tested, and taken into use as a whole; when one is bad, what was in use stays. \
+    Other settings that have changed take effect at the next start, and are named. SIGHUP and SIGUSR2 ask for the same."
+)]
+pub struct ReloadArgs {
+    /// Where to ask.
+    #[command(flatten)]
+    pub control: ControlArgs,
+    /// Write the answer as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How frames come.

@@ -100,6 +100,8 @@ pub struct TapConfig {
     pub metrics: Option<String>,
     /// Where alerts go as syslog messages.
     pub syslog: Option<Address>,
+    /// Where it listens for questions.
+    pub control: Option<PathBuf>,
 }
 
 #[cfg(target_os = "linux")]
@@ -131,6 +133,7 @@ impl TapConfig {
             },
             metrics: metrics.listen.map(|listen| listen.0),
             syslog: syslog.to.map(|to| to.0),
+            control: None,
         }
     }
 }
@@ -213,7 +216,10 @@ impl Config {
         };
         Ok(Self {
             #[cfg(target_os = "linux")]
-            tap: TapConfig::from_raw(raw.tap, raw.eve, raw.metrics, raw.syslog, base),
+            tap: TapConfig {
+                control: raw.control.socket.map(|socket| base.join(socket.0)),
+                ..TapConfig::from_raw(raw.tap, raw.eve, raw.metrics, raw.syslog, base)
+            },
             settings,
             max_hosts: size(raw.hosts.max, 100_000),
             max_names: size(raw.names.max, 100_000),

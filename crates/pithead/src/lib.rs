@@ -11,6 +11,8 @@ pub mod cli;
 mod columns;
 pub mod commands;
 pub mod config;
+#[cfg(target_os = "linux")]
+mod control;
 mod expect;
 mod halves;
 #[cfg(target_os = "linux")]
@@ -18,9 +20,15 @@ mod live;
 mod names;
 mod pipeline;
 mod recent;
+#[cfg(target_os = "linux")]
+mod reload;
 mod report;
 mod run;
+#[cfg(target_os = "linux")]
+mod screen;
 mod signals;
+#[cfg(target_os = "linux")]
+mod status;
 mod summary;
 mod worker;
 

@@ -8,6 +8,7 @@
 //! Workers wait for nobody. The control thread wakes ten times a second, takes what has come, keeps the account of the links, and looks
 //! whether it is time to end.
 
+mod asked;
 mod exchange;
 mod links;
 mod load;
@@ -22,19 +23,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use core_affinity::CoreId;
-use crossbeam::channel::{Receiver, RecvTimeoutError};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use pithead_capture::PacketSource;
+use pithead_detect::pools::Latest;
 use pithead_output::{Behind, CaptureStats, Gauges, Record, RecordBody, Scrape, StatsRecord, prometheus};
 
+pub(crate) use self::asked::{Ask, Question, Reply};
 use self::exchange::{Inbox, pair};
 pub(crate) use self::links::Links;
 use self::load::{Load, Thread};
 use self::worker::{TICK, Worker};
 use crate::aggregator::Aggregator;
 use crate::pipeline::{Pipeline, Settings};
+use crate::reload::{Loaded, Reload};
 use crate::report::Report;
 use crate::run::Tools;
-use crate::signals::Order;
+use crate::status::Miners;
 
 /// A worker that has reported nothing for so long is not awaited before events of others are told.
 const LATE: Duration = Duration::from_secs(1);
@@ -46,7 +50,7 @@ const AT_THE_END: Duration = Duration::from_secs(5);
 /// Time between two looks at the links: what befalls one is to be told within a second or so.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Time between two pages of metrics: more often than anybody scrapes.
+/// Time between two measures of the workers' load, and two pages of metrics: more often than anybody scrapes.
 const SCRAPE: Duration = Duration::from_secs(1);
 
 /// When to end by itself, and how often to give account.
@@ -91,12 +95,28 @@ pub(crate) struct Outcome {
     pub(crate) errors: Vec<String>,
 }
 
+/// Who hears every record, on the control thread.
+pub(crate) trait Listener {
+    /// Takes in a record.
+    fn note(&mut self, record: &Record);
+
+    /// The miners so far, if it keeps them.
+    fn miners(&self) -> Miners {
+        Miners::default()
+    }
+}
+
+impl Listener for Vec<Record> {
+    fn note(&mut self, record: &Record) {
+        self.push(record.clone());
+    }
+}
+
 /// Where what is told goes.
 pub(crate) struct Outlets<'a> {
     pub(crate) sinks: &'a mut [Behind],
     pub(crate) scrape: Option<&'a Scrape>,
-    /// Called with every record, on the control thread.
-    pub(crate) note: &'a mut dyn FnMut(&Record),
+    pub(crate) listener: &'a mut dyn Listener,
 }
 
 impl Outlets<'_> {
@@ -107,7 +127,7 @@ impl Outlets<'_> {
         patience: Option<Duration>,
     ) -> Told<'s> {
         let until = patience.map(|patience| Instant::now() + patience);
-        Told { sinks: self.sinks, note: self.note, alerts, until }
+        Told { sinks: self.sinks, listener: self.listener, alerts, until }
     }
 }
 
@@ -120,6 +140,8 @@ struct Seat {
     /// Whether its thread broke.
     broken: bool,
     load: Load,
+    /// The share of its core that it used of late.
+    busy: Option<f64>,
 }
 
 /// The control thread's affairs.
@@ -135,10 +157,13 @@ pub(crate) struct Control<'a> {
     started: Instant,
     /// When the next sums are due.
     sums: Instant,
-    /// When the page of metrics was made last.
-    scraped: Instant,
+    /// When the loads were measured last.
+    measured: Instant,
     /// When the links were looked at last.
     looked: Instant,
+    /// The pool list in use, and how to get a later one.
+    pools: Arc<Latest>,
+    reload: Reload,
     ending: Arc<AtomicBool>,
     errors: Vec<String>,
 }
@@ -149,6 +174,7 @@ impl<'a> Control<'a> {
         tools: &Tools,
         sources: Vec<(Box<dyn PacketSource>, Option<CoreId>)>,
         limits: Limits,
+        reload: Reload,
         taps: &'a mut dyn Taps,
         outlets: Outlets<'a>,
     ) -> Result<Self> {
@@ -157,15 +183,17 @@ impl<'a> Control<'a> {
         let settings = Arc::new(Settings { halves, ..tools.config.settings.clone() });
         let ending = Arc::new(AtomicBool::new(false));
         let started = Instant::now();
+        let pools = Arc::new(Latest::new(tools.pools.clone()));
         let mut seats = Vec::new();
         for (number, (source, core)) in sources.into_iter().enumerate() {
             let hosts = tools.config.max_hosts;
             let (outbox, inbox) = pair(hosts);
             // Each worker is shown its own frames only, so all of them are its own.
-            let mut pipeline = Pipeline::new(settings.clone(), &tools.anchors, tools.pools.clone(), 0, 1);
+            let (now, later) = pools.reader();
+            let mut pipeline = Pipeline::new(settings.clone(), &tools.anchors, now, 0, 1);
             // The first report holds no more hosts than the others.
             drop(pipeline.exchange(Report::with_hosts(hosts), 0));
-            let worker = Worker { source, pipeline, outbox, ending: ending.clone() };
+            let worker = Worker { source, pipeline, outbox, pools: later, ending: ending.clone() };
             let noted = Thread::default();
             let load = Load::new(noted.clone());
             let run = move || {
@@ -186,12 +214,12 @@ impl<'a> Control<'a> {
                 last: false,
                 broken: false,
                 load,
+                busy: None,
             });
         }
         let sums = started + limits.stats_every;
         let (errors, alerts) = (Vec::new(), BTreeMap::new());
         let flows_max = settings.max_flows as u64 * seats.len() as u64;
-        let scraped = started;
         Ok(Self {
             aggregator,
             seats,
@@ -202,19 +230,20 @@ impl<'a> Control<'a> {
             limits,
             started,
             sums,
-            scraped,
+            measured: started,
             looked: started,
+            pools,
+            reload,
             ending,
             errors,
         })
     }
 
     /// Goes on until it is told to end, or has reason to, and everything has been told.
-    pub(crate) fn run(mut self, orders: &Receiver<Order>) -> Outcome {
+    pub(crate) fn run(mut self, asks: &Receiver<Ask>) -> Outcome {
         loop {
-            match orders.recv_timeout(TICK) {
-                Ok(Order::End) => self.end(),
-                Ok(Order::Reopen) => self.outlets.sinks.iter().for_each(Behind::reopen),
+            match asks.recv_timeout(TICK) {
+                Ok(ask) => self.asked(ask),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(TICK),
             }
@@ -276,7 +305,7 @@ impl<'a> Control<'a> {
             self.give_account(false);
         }
         self.look_after();
-        self.show();
+        self.measure();
         let over = self.limits.duration.is_some_and(|duration| self.started.elapsed() >= duration);
         let enough = self.limits.frames.is_some_and(|frames| self.aggregator.frames_read() >= frames);
         let unheard = self.outlets.sinks.iter().any(Behind::is_closed);
@@ -331,15 +360,20 @@ impl<'a> Control<'a> {
         })
     }
 
-    /// Makes the page of metrics anew, once a second.
-    fn show(&mut self) {
-        let Some(scrape) = self.outlets.scrape.filter(|_| self.scraped.elapsed() >= SCRAPE) else { return };
-        self.scraped = Instant::now();
+    /// Measures the workers' load and makes the page of metrics anew, once a second.
+    fn measure(&mut self) {
+        if self.measured.elapsed() < SCRAPE {
+            return;
+        }
+        self.measured = Instant::now();
+        self.pools.sweep();
+        self.seats.iter_mut().for_each(|seat| seat.busy = seat.load.busy());
+        let Some(scrape) = self.outlets.scrape else { return };
         let capture = self.capture(false);
         self.aggregator.set_capture(capture);
         let sink = |sink: &Behind| (sink.name().to_owned(), sink.written(), sink.lost());
         let gauges = Gauges {
-            worker_busy: self.seats.iter_mut().map(|seat| seat.load.busy()).collect(),
+            worker_busy: self.seats.iter().map(|seat| seat.busy).collect(),
             alerts: self.alerts.iter().map(|(dialect, count)| (*dialect, *count)).collect(),
             sinks: self.outlets.sinks.iter().map(sink).collect(),
             flows_max: self.flows_max,
@@ -389,7 +423,7 @@ fn complain_once(errors: &mut Vec<String>, error: String) {
 /// Where records go.
 struct Told<'s> {
     sinks: &'s mut [Behind],
-    note: &'s mut dyn FnMut(&Record),
+    listener: &'s mut dyn Listener,
     alerts: &'s mut BTreeMap<&'static str, u64>,
     /// How long a record may wait for room.
     until: Option<Instant>,
@@ -397,7 +431,7 @@ struct Told<'s> {
 
 impl Told<'_> {
     fn tell(&mut self, record: Record) {
-        (self.note)(&record);
+        self.listener.note(&record);
         if let RecordBody::Alert(alert) = &record.body {
             *self.alerts.entry(alert.verdict.dialect().unwrap_or_default()).or_default() += 1;
         }
@@ -456,14 +490,14 @@ mod tests {
     fn told(sources: Vec<Box<dyn PacketSource>>) -> (Vec<Record>, Outcome) {
         let tools = Tools::new(Config::default()).expect("the defaults are sound");
         let mut records = Vec::new();
-        let mut note = |record: &Record| records.push(record.clone());
-        let outlets = Outlets { sinks: &mut [], scrape: None, note: &mut note };
+        let outlets = Outlets { sinks: &mut [], scrape: None, listener: &mut records };
         let limits = Limits { duration: None, frames: None, stats_every: Duration::from_secs(3600) };
-        let (_orders, ordered) = unbounded();
+        let (asks, asked) = unbounded();
         let sources = sources.into_iter().map(|source| (source, None)).collect();
         let mut taps = Nothing;
-        let control = Control::start(&tools, sources, limits, &mut taps, outlets).expect("threads start");
-        let outcome = control.run(&ordered);
+        let control = Control::start(&tools, sources, limits, Reload::new(None, asks), &mut taps, outlets)
+            .expect("threads start");
+        let outcome = control.run(&asked);
         (records, outcome)
     }
 

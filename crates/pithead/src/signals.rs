@@ -1,11 +1,11 @@
-//! What to do when somebody asks the program to end, or to open its outputs anew.
+//! What to do when somebody asks the program to end, to open its outputs anew, or to read its lists anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 
@@ -14,8 +14,10 @@ use signal_hook::low_level::{emulate_default_handler, signal_name};
 pub(crate) enum Order {
     /// An orderly end: SIGINT or SIGTERM, for the first time.
     End,
-    /// To open the outputs anew: SIGHUP.
+    /// To open the outputs anew, and read what can be read anew: SIGHUP.
     Reopen,
+    /// To read what can be read anew: SIGUSR2.
+    Reload,
 }
 
 /// Waits for signals, until it is dropped. The first SIGINT or SIGTERM asks for an orderly end; another ends the program at once.
@@ -26,9 +28,9 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins to wait; `obey` is called with what is asked for. SIGHUP is left alone where the program has nothing to open anew.
-    pub(crate) fn new(reopens: bool, obey: impl Fn(Order) + Send + 'static) -> Result<Self> {
-        let awaited: &[_] = if reopens { &[SIGINT, SIGTERM, SIGHUP] } else { &[SIGINT, SIGTERM] };
+    /// Begins to wait; `obey` is called with what is asked for. SIGHUP and SIGUSR2 are left alone where there is nothing to do anew.
+    pub(crate) fn new(anew: bool, obey: impl Fn(Order) + Send + 'static) -> Result<Self> {
+        let awaited: &[_] = if anew { &[SIGINT, SIGTERM, SIGHUP, SIGUSR2] } else { &[SIGINT, SIGTERM] };
         let mut signals = Signals::new(awaited).context("cannot wait for signals")?;
         let handle = signals.handle();
         let first = Arc::new(AtomicI32::new(0));
@@ -37,6 +39,8 @@ impl Watch {
             for signal in &mut signals {
                 if signal == SIGHUP {
                     obey(Order::Reopen);
+                } else if signal == SIGUSR2 {
+                    obey(Order::Reload);
                 } else if noted.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
                     obey(Order::End);
                 } else {

@@ -12,9 +12,14 @@ use pithead_output::{FlowRecord, HostRecord, Pool, Record, RecordBody, StatsReco
 use pithead_wire::{Discard, Timestamp};
 
 use crate::columns::{self, Layout, shorten};
+#[cfg(target_os = "linux")]
+use crate::status::{MinerStatus, Miners, SharesStatus};
 
 /// The most miners, and the most hosts, that are shown; the events have all of them.
 const ROWS: usize = 50;
+/// The most miners that a status lists: more than anybody scrolls through, and about 200 kB.
+#[cfg(target_os = "linux")]
+const LISTED: usize = 500;
 /// The most miners that are kept. A tap may run for months; so many are 10 MB at most.
 const MINERS: usize = 10_000;
 
@@ -51,8 +56,12 @@ const fn add(sum: Shares, more: Shares) -> Shares {
 }
 
 impl Miner {
+    fn sum(&self) -> Shares {
+        self.flows.values().copied().fold(self.ended, add)
+    }
+
     fn shares(&self) -> String {
-        match self.flows.values().copied().fold(self.ended, add) {
+        match self.sum() {
             (0, 0, 0) => String::new(),
             (sent, accepted, 0) => format!("{sent} sent\n{accepted} accepted"),
             (sent, accepted, rejected) => format!("{sent} sent\n{accepted} accepted\n{rejected} rejected"),
@@ -146,6 +155,32 @@ impl Summary {
             if !new.is_empty() {
                 *into = new;
             }
+        }
+    }
+
+    /// The miners so far, those seen last first.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn miners_now(&self) -> Miners {
+        let mut miners: Vec<_> = self.miners.iter().collect();
+        miners.sort_by_key(|(_, miner)| std::cmp::Reverse(miner.last));
+        let status = |((host, dialect, _), miner): (&(IpAddr, &str, String), &Miner)| {
+            let (sent, accepted, rejected) = miner.sum();
+            MinerStatus {
+                host: host.to_string(),
+                pool: miner.pool.replace('\n', " "),
+                dialect: (*dialect).to_owned(),
+                agent: miner.agent.clone(),
+                user: miner.user.clone(),
+                stage: miner.stage.name().to_owned(),
+                certainty: miner.sure.to_owned(),
+                shares: SharesStatus { sent, accepted, rejected },
+                first_seen: rfc3339(miner.first),
+                last_seen: rfc3339(miner.last),
+            }
+        };
+        Miners {
+            total: self.miners.len() as u64,
+            listed: miners.into_iter().take(LISTED).map(status).collect(),
         }
     }
 
@@ -383,7 +418,7 @@ fn duration(elapsed: Duration) -> String {
 }
 
 /// Three significant digits.
-fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     match value {
         _ if value >= 100.0 => format!("{value:.0}"),
         _ if value >= 10.0 => format!("{value:.1}"),

@@ -8,11 +8,15 @@ mod doctor;
 #[cfg(target_os = "linux")]
 mod finding;
 mod generate;
+#[cfg(target_os = "linux")]
+mod reload;
 mod replay;
 #[cfg(target_os = "linux")]
 mod selftest;
 #[cfg(target_os = "linux")]
 mod tap;
+#[cfg(target_os = "linux")]
+mod top;
 mod verify;
 
 use std::io::{ErrorKind, Write};
@@ -42,6 +46,10 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Replay(args) => replay::run(&args),
         #[cfg(target_os = "linux")]
         Command::Tap(args) => tap::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Top(args) => top::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Reload(args) => reload::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Dialects(args) => dialects::run(&args),
         Command::Check(args) => check::run(&args),
@@ -100,11 +108,20 @@ fn print(text: &str) -> Result<()> {
 /// Says a warning on standard error.
 pub(crate) fn warn(warning: &str) {
     let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
-    anstream::eprintln!("{yellow}warning:{yellow:#} {warning}");
+    tell(&format!("{yellow}warning:{yellow:#} {warning}"));
 }
 
 /// Says an error on standard error.
 pub fn complain(error: &str) {
     let red = anstyle::AnsiColor::Red.on_default().bold();
-    anstream::eprintln!("{red}error:{red:#} {error}");
+    tell(&format!("{red}error:{red:#} {error}"));
+}
+
+/// Says a line on standard error, once no screen is drawn.
+pub(crate) fn tell(line: &str) {
+    #[cfg(target_os = "linux")]
+    if crate::screen::notes::waits(line) {
+        return;
+    }
+    anstream::eprintln!("{line}");
 }

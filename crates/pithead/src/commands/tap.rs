@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use core_affinity::CoreId;
-use crossbeam::channel::unbounded;
+use crossbeam::channel::{Sender, unbounded};
 use ipnet::IpNet;
 use pithead_capture::PacketSource;
 use pithead_capture::nic::{self, Arranged, Driver, Wish};
@@ -18,27 +21,36 @@ use sd_notify::NotifyState;
 use super::{configure, replay};
 use crate::cli::{OthersArg, TapArgs};
 use crate::config::TapConfig;
-use crate::live::{Control, Limits, Links, Outlets};
+use crate::control::{self, Socket};
+use crate::live::{Ask, Control, Limits, Links, Listener, Outlets, Question};
+use crate::reload::Reload;
 use crate::run::Tools;
-use crate::signals::Watch;
+use crate::screen;
+use crate::signals::{Order, Watch};
+use crate::status::Miners;
 use crate::summary::{Summary, plural};
 
 /// Time between two stats events.
 const STATS_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) fn run(args: &TapArgs) -> Result<ExitCode> {
+    if args.live {
+        screen::check()?;
+    }
     let mut config = configure(&args.common)?;
     let plan = Plan::new(args, config.tap.clone())?;
     (config.settings.all_flows, config.settings.hosts) = (plan.tap.flows, plan.tap.hosts);
     let tools = Tools::new(config)?;
     super::note_cache(&args.common, &tools.anchors);
     let cores = cores(&plan.tap)?;
-    let (orders, ordered) = unbounded();
+    let (asks, asked) = unbounded();
+    let signals = asks.clone();
     let watch = Watch::new(true, move |order| {
-        let _ = orders.send(order);
+        let _ = signals.send(Ask::Signal(order));
     })?;
     let mut sinks = plan.sinks()?;
     let scrape = plan.tap.metrics.as_deref().map(Scrape::listen).transpose()?;
+    let _socket = plan.tap.control.as_deref().map(|path| Socket::listen(path, asks.clone())).transpose()?;
     // Before any socket: rings and queues are made anew. Given back after all of them, when this is dropped.
     let _arranged = plan.tap.setup_nic.then(|| arrange(&plan.tap, args.quiet)).transpose()?;
     let workers = plan.tap.workers.map_or(0, |workers| usize::try_from(workers).unwrap_or(usize::MAX));
@@ -49,36 +61,85 @@ pub(super) fn run(args: &TapArgs) -> Result<ExitCode> {
         let core = cores.get(number % cores.len().max(1)).copied();
         (Box::new(source) as Box<dyn PacketSource>, core)
     });
-    let mut summary = Summary::default();
+    let mut kept = Kept::default();
     let said = if args.quiet { String::new() } else { listening(&control, scrape.as_ref()) };
     let mut links = Links::new(control);
-    let mut note = |record: &Record| {
-        // Sums are told again and again; those at the end are shown.
-        if !matches!(record.body, RecordBody::Host(_)) {
-            summary.note(record);
-        }
-    };
     let limits = Limits {
         duration: args.duration,
         frames: args.stop_after,
         stats_every: plan.tap.stats_every.unwrap_or(STATS_EVERY),
     };
-    let outlets = Outlets { sinks: &mut sinks, scrape: scrape.as_ref(), note: &mut note };
-    let control = Control::start(&tools, workers.collect(), limits, &mut links, outlets)?;
+    let outlets = Outlets { sinks: &mut sinks, scrape: scrape.as_ref(), listener: &mut kept };
+    let reload = Reload::new(args.common.config.clone(), asks.clone());
+    let control = Control::start(&tools, workers.collect(), limits, reload, &mut links, outlets)?;
     anstream::eprint!("{said}");
+    let drawn = args.live.then(|| Drawn::start(asks)).transpose()?;
     // Nobody to tell is fine: then no service manager has started us.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
-    let outcome = control.run(&ordered);
+    let outcome = control.run(&asked);
+    // The terminal is given back before anything else is said.
+    let drawn = drawn.map_or(Ok(()), Drawn::end);
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     let mut failed = !outcome.errors.is_empty();
     failed |= !close(&mut sinks);
+    if let Err(error) = drawn {
+        super::complain(&format!("the screen: {error:#}"));
+        failed = true;
+    }
     let stdout_is_taken = plan.tap.eve.as_deref() == Some(Path::new("-"));
     if !args.quiet {
-        replay::say(&summary.render(&outcome.stats), stdout_is_taken)?;
+        replay::say(&kept.0.render(&outcome.stats), stdout_is_taken)?;
     }
     // A service that was stopped by a signal has done well. Another one ends it at once, so it is waited for until here.
     drop(watch);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The summary, but for what hosts sent and received: that is told again and again.
+#[derive(Default)]
+struct Kept(Summary);
+
+impl Listener for Kept {
+    fn note(&mut self, record: &Record) {
+        if !matches!(record.body, RecordBody::Host(_)) {
+            self.0.note(record);
+        }
+    }
+
+    fn miners(&self) -> Miners {
+        self.0.miners_now()
+    }
+}
+
+/// A screen on a thread of its own, which asks the control thread as anybody does.
+struct Drawn {
+    thread: JoinHandle<Result<()>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Drawn {
+    /// Begins to draw. When somebody has seen enough, the tap is asked to end.
+    fn start(asks: Sender<Ask>) -> Result<Self> {
+        let over = Arc::new(AtomicBool::new(false));
+        let ended = over.clone();
+        let draw = move || {
+            let mut ask = || {
+                let status = control::put(Question::Status, &asks).map_err(|why| anyhow!(why))?;
+                Ok(serde_json::from_value(status)?)
+            };
+            let drawn = screen::run(&mut ask, &ended);
+            let _ = asks.send(Ask::Signal(Order::End));
+            // The tap may have come to its end while it was asked: that is none of the screen's failures.
+            if ended.load(Ordering::Relaxed) { Ok(()) } else { drawn }
+        };
+        let thread = thread::Builder::new().name("screen".into()).spawn(draw);
+        Ok(Self { thread: thread.context("no thread can be started for the screen")?, over })
+    }
+
+    fn end(self) -> Result<()> {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| anyhow!("it broke off; this is a bug, please report it"))?
+    }
 }
 
 /// What is to be done: the command line, and what the configuration says where that is silent.
@@ -96,6 +157,11 @@ impl Plan {
                 "no interface to listen on: name one, or set interfaces in [tap] of the configuration; 'ip link' lists them"
             );
         }
+        if args.live && args.eve.as_deref().or(tap.eve.as_deref()) == Some(Path::new("-")) {
+            bail!(
+                "events and the screen cannot both have standard output: give --eve a file, or leave --live"
+            );
+        }
         if !args.ports.is_empty() {
             tap.ports.clone_from(&args.ports);
         }
@@ -111,6 +177,7 @@ impl Plan {
         tap.stats_every = args.stats_every.or(tap.stats_every);
         tap.eve = args.eve.clone().or(tap.eve);
         tap.metrics = args.metrics.clone().or(tap.metrics);
+        tap.control = args.control.clone().or(tap.control);
         tap.syslog = args.syslog.clone().or(tap.syslog);
         tap.rotation.bytes = args.rotate_bytes.or(tap.rotation.bytes);
         tap.rotation.every = args.rotate_every.or(tap.rotation.every);

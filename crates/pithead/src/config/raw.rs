@@ -38,6 +38,8 @@ pub(super) struct RawConfig {
     pub(super) metrics: RawMetrics,
     #[cfg(target_os = "linux")]
     pub(super) syslog: RawSyslog,
+    #[cfg(target_os = "linux")]
+    pub(super) control: RawControl,
 }
 
 /// A network, read where it is written, so that an error names its line.
@@ -219,6 +221,14 @@ pub(super) struct RawMetrics {
 #[serde(default, deny_unknown_fields, expecting = "a table of settings")]
 pub(super) struct RawSyslog {
     pub(super) to: Option<RawAddress>,
+}
+
+/// The socket on which a tap is asked.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Default, Read)]
+#[serde(default, deny_unknown_fields, expecting = "a table of settings")]
+pub(super) struct RawControl {
+    pub(super) socket: Option<RawFolder>,
 }
 
 /// A value that is one of the words of the command line.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pithead_capture::PacketSource;
+use pithead_detect::pools::Reader;
 use pithead_wire::Timestamp;
 
 use super::exchange::Outbox;
@@ -27,6 +28,8 @@ pub(crate) struct Worker {
     pub(crate) source: Box<dyn PacketSource>,
     pub(crate) pipeline: Pipeline,
     pub(crate) outbox: Outbox,
+    /// The pool list, should there be another.
+    pub(crate) pools: Reader,
     /// Set when no more frames will come: what has come is read, and then it ends.
     pub(crate) ending: Arc<AtomicBool>,
 }
@@ -39,6 +42,9 @@ impl Worker {
         loop {
             let ending = self.ending.load(Ordering::Acquire);
             let mut now = None;
+            if let Some(pools) = self.pools.newer() {
+                self.pipeline.take_pools(pools);
+            }
             match self.source.next_batch() {
                 Ok(Some(batch)) => {
                     self.pipeline.on_frames(batch.frames().inspect(|frame| {

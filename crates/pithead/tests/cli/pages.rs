@@ -99,13 +99,28 @@ fn no_password_is_told() {
 #[test]
 fn help_mentions_every_command_and_option() {
     let help = pithead(["--help"]).ends_with(0).quietly();
-    for word in ["replay", "verify", "dialects", "check", "Exit status: 0"] {
+    for word in [
+        "replay",
+        "tap",
+        "top",
+        "reload",
+        "selftest",
+        "doctor",
+        "verify",
+        "dialects",
+        "check",
+        "Exit status: 0",
+    ] {
         assert!(help.out.contains(word), "{word} in\n{}", help.out);
     }
     for (command, options) in [
         ("replay", &["--eve", "--workers", "--expect", "--update", "--flows", "--hosts", "--quiet"][..]),
         ("replay", &["--home-net", "--config", "--checksums", "<FILE>", "standard input"]),
         ("verify", &["<DIR>", "--update", "--home-net", "--config", "--checksums"]),
+        ("tap", &["--live", "--control", "--eve", "--mode", "--metrics"]),
+        ("top", &["--control", "/run/pithead/control.sock"]),
+        ("reload", &["--control", "--json", "pool_lists"]),
+        ("selftest", &["--mode", "--json", "Exit status: 0"]),
         ("dialects", &["--json", "--markdown"]),
         ("check", &["<NAME|LINE>", "--config"]),
     ] {

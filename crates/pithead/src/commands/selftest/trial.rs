@@ -13,6 +13,7 @@ use pithead_output::{Record, StatsRecord};
 
 use super::exchange::Exchange;
 use crate::live::{Control, Limits, Links, Outlets};
+use crate::reload::Reload;
 use crate::run::Tools;
 
 /// How long frames are waited for. They take milliseconds.
@@ -64,19 +65,18 @@ fn listen(cable: &Cable, mode: Option<Mode>) -> Result<(Tap, Mode, Option<String
 fn watch(tools: &Tools, exchange: &Exchange, cable: &Cable, tap: Tap) -> Result<Seen> {
     let Tap { sources, control, .. } = tap;
     let (mut links, mut records) = (Links::new(control), Vec::new());
-    let mut note = |record: &Record| records.push(record.clone());
-    let outlets = Outlets { sinks: &mut [], scrape: None, note: &mut note };
+    let outlets = Outlets { sinks: &mut [], scrape: None, listener: &mut records };
     let limits = Limits {
         duration: Some(PATIENCE),
         frames: Some(exchange.frames.len() as u64),
         stats_every: PATIENCE * 2,
     };
     let sources = sources.into_iter().map(|source| (Box::new(source) as _, None)).collect();
-    let control = Control::start(tools, sources, limits, &mut links, outlets)?;
-    let (_nobody, orders) = unbounded();
+    let (asks, asked) = unbounded();
+    let control = Control::start(tools, sources, limits, Reload::new(None, asks), &mut links, outlets)?;
     let (sent, outcome) = thread::scope(|scope| {
         let sender = scope.spawn(|| send(cable, &exchange.frames));
-        (sender.join(), control.run(&orders))
+        (sender.join(), control.run(&asked))
     });
     let sent = sent.map_err(|_| anyhow!("the sender broke off; this is a bug, please report it"))?;
     let mut errors = outcome.errors;
