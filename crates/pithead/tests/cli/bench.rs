@@ -9,7 +9,7 @@ use super::support::{Scratch, pcap, pithead};
 fn each_size_has_its_rates_in_all_three_forms() {
     let scratch = Scratch::new();
     let (json, html) = (scratch.text("found.json"), scratch.text("found.html"));
-    let short = ["bench", "--trial", "0.005", "--flows", "100", "--loss", "1", "--sizes", "imix,1518"];
+    let short = ["bench", "--trial", "0.05", "--flows", "100", "--loss", "1", "--sizes", "imix,1518"];
     let run = pithead(short.into_iter().chain(["--json", &json, "--html", &html])).ends_with(0).quietly();
     run.says("without loss").says("imix").says("without a NIC");
 
@@ -32,7 +32,7 @@ fn each_size_has_its_rates_in_all_three_forms() {
 fn a_capture_is_sent_round() {
     let file = pcap(ONE).display().to_string();
     let run =
-        pithead(["bench", "--file", &file, "--trial", "0.005", "--loss", "1", "--json", "-"]).ends_with(0);
+        pithead(["bench", "--file", &file, "--trial", "0.05", "--loss", "1", "--json", "-"]).ends_with(0);
     let found: Value = serde_json::from_str(&run.out).expect("JSON and nothing else");
     assert_eq!(found["rows"][0]["load"].as_str(), Some(&file[..]));
     assert_eq!(found["flows"], Value::Null);
