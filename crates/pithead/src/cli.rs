@@ -224,7 +224,7 @@ pub struct TapArgs {
 #[cfg(target_os = "linux")]
 #[derive(Args, Debug)]
 pub struct ControlArgs {
-    /// The socket at which the tap listens: its --control, or the socket of [control] in its configuration
+    /// The socket at which the tap listens: its --control, or what its configuration names
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, default_value = crate::control::USUAL)]
     pub control: PathBuf,
 }
