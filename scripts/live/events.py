@@ -1,9 +1,13 @@
-"""Events, compared without what cannot be the same on a link and in a file: times, numbers of frames and flows, names of inputs."""
+"""Events, compared without what cannot be the same on a link and in a file: times and what is made of them, numbers of
+frames and flows, names of inputs."""
 
 import json
 
-# Everywhere in an event.
-VOLATILE = {"timestamp", "flow_id", "pcap_cnt", "pcap_filename", "in_iface", "start", "end", "age", "first", "last", "frame", "tx_id", "event_id"}
+# Everywhere in an event. What is watched of a flow is its pace, and a capture is sent faster than it was taken.
+VOLATILE = {
+    *("timestamp", "start", "end", "age", "first", "last", "watched"),
+    *("flow_id", "pcap_cnt", "pcap_filename", "in_iface", "frame", "tx_id", "event_id"),
+}
 
 
 def read(path):
