@@ -29,8 +29,10 @@ fn remedy(step: Step, number: i32) -> &'static str {
     match (step, number) {
         (Step::Find, _) => "'ethtool -l IFACE' may know; what an unwatched queue gets would pass unseen",
         (_, libc::EPERM | libc::EACCES) => {
-            "a live tap needs the capabilities CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF: start it as root, or by its systemd unit"
+            "a live tap needs the capabilities CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON: start it as root, or by its systemd unit"
         }
+        // What the verifier says has no number.
+        (Step::Load, 0) => "Linux 5.11 or newer is needed, and CAP_PERFMON beside CAP_BPF",
         (Step::AttachInDriver | Step::Attach, libc::EBUSY | libc::EEXIST) => {
             "another XDP program is attached: end its program ('bpftool net' names it), or take it off ('ip link set dev IFACE xdp off')"
         }

@@ -75,6 +75,7 @@ const NET_ADMIN: (u32, &str) = (12, "CAP_NET_ADMIN");
 const NET_RAW: (u32, &str) = (13, "CAP_NET_RAW");
 const IPC_LOCK: (u32, &str) = (14, "CAP_IPC_LOCK");
 const SYS_ADMIN: (u32, &str) = (21, "CAP_SYS_ADMIN");
+const PERFMON: (u32, &str) = (38, "CAP_PERFMON");
 const BPF: (u32, &str) = (39, "CAP_BPF");
 
 impl Rights {
@@ -92,14 +93,17 @@ fn capabilities(rights: Rights) -> Finding {
     if rights.0.is_none() {
         return Finding::unknown("capabilities", "no CapEff in /proc/self/status");
     }
-    // Old name and new: CAP_SYS_ADMIN holds what CAP_BPF was split off from.
-    let has = |right| rights.has(right) || (right == BPF && rights.has(SYS_ADMIN));
-    let missing: Vec<&str> =
-        [NET_RAW, NET_ADMIN, BPF].into_iter().filter(|right| !has(*right)).map(|(_, name)| name).collect();
+    // Old name and new: CAP_SYS_ADMIN holds what CAP_BPF and CAP_PERFMON were split off from.
+    let has = |right| rights.has(right) || ([BPF, PERFMON].contains(&right) && rights.has(SYS_ADMIN));
+    let missing: Vec<&str> = [NET_RAW, NET_ADMIN, BPF, PERFMON]
+        .into_iter()
+        .filter(|right| !has(*right))
+        .map(|(_, name)| name)
+        .collect();
     if missing.is_empty() {
         return Finding::ok(
             "capabilities",
-            "CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF, which are all that a tap needs",
+            "CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON, which are all that a tap needs",
         );
     }
     let program =
@@ -111,7 +115,7 @@ fn capabilities(rights: Rights) -> Finding {
             missing.join(", ")
         ),
         Some(format!(
-            "setcap cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock=ep {program}   # or run it as root"
+            "setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon,cap_ipc_lock=ep {program}   # or run it as root"
         )),
     )
 }
@@ -198,7 +202,10 @@ mod tests {
         assert_eq!(capabilities(ALL).verdict, Verdict::Ok);
         let finding = capabilities(NONE);
         assert_eq!(finding.verdict, Verdict::Fail);
-        assert!(finding.text.starts_with("CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF missing"), "{finding:?}");
+        assert!(
+            finding.text.starts_with("CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON missing"),
+            "{finding:?}"
+        );
         let older = Rights::in_status("Name:\tpithead\nCapEff:\t0000000000203000\n");
         assert_eq!(capabilities(older).verdict, Verdict::Ok, "CAP_SYS_ADMIN holds CAP_BPF");
         assert_eq!(capabilities(Rights::in_status("")).verdict, Verdict::Warn);
