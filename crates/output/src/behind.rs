@@ -294,17 +294,23 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_sink_that_blocks_holds_up_nobody_and_what_it_misses_is_counted() {
-        let (open_gate, gate) = channel();
-        let (tell, told) = channel();
-        let mut gated = Some(Gated(gate, tell));
+    /// A sink behind a queue for four, given a hundred records.
+    fn flooded(gated: Gated) -> Behind {
+        let mut gated = Some(gated);
         let open: Opener =
             Box::new(move || Ok(Box::new(gated.take().expect("opened once")) as Box<dyn Sink>));
         let mut behind = Behind::over("gate", 4, open).unwrap();
         for _ in 0..100 {
             behind.write(&record());
         }
+        behind
+    }
+
+    #[test]
+    fn a_sink_that_blocks_holds_up_nobody_and_what_it_misses_is_counted() {
+        let (open_gate, gate) = channel();
+        let (tell, told) = channel();
+        let mut behind = flooded(Gated(gate, tell));
         // Four wait, and the thread may have one in its hands.
         assert!((95..=96).contains(&behind.lost()), "{}", behind.lost());
         drop(open_gate);
@@ -365,13 +371,7 @@ mod tests {
     fn what_waits_for_a_sink_that_hangs_is_lost_at_the_end() {
         let (_gate, gate) = channel();
         let (tell, _told) = channel();
-        let mut gated = Some(Gated(gate, tell));
-        let open: Opener =
-            Box::new(move || Ok(Box::new(gated.take().expect("opened once")) as Box<dyn Sink>));
-        let mut behind = Behind::over("gate", 4, open).unwrap();
-        for _ in 0..100 {
-            behind.write(&record());
-        }
+        let mut behind = flooded(Gated(gate, tell));
         assert!(!behind.finish_within(Duration::ZERO));
         assert_eq!((behind.written(), behind.lost()), (0, 100));
     }
